@@ -1,0 +1,184 @@
+//! All effects. [`Read`] may look, [`Write`] may also change; a dry run never has a [`Write`].
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use holdfast_schema::{AbsolutePath, ContentSource, FileMode, Sha256, UnitName};
+use serde::{Deserialize, Serialize};
+
+pub mod error;
+
+pub use error::{HostError, Retry};
+
+use crate::plan::Action;
+
+/// Looks at a host. Answers are batched and kept for one pass.
+///
+/// Futures need not be `Send`: a pass runs on one thread.
+#[expect(async_fn_in_trait, reason = "called with static dispatch on one thread only")]
+pub trait Read {
+    /// Says what the pass will ask, so that it is asked of the host in one go. Forgets the last pass's answers.
+    async fn prepare(&self, wanted: &Wanted) -> Result<(), HostError>;
+
+    /// What is at `path`; symlinks in its parents are followed only as `openat2(RESOLVE_IN_ROOT)` allows, the last part
+    /// never.
+    async fn node(&self, path: &AbsolutePath, look: Look) -> Result<Node, HostError>;
+
+    /// The names in a directory, sorted; a name that is not UTF-8 comes back escaped and marked.
+    async fn entries(&self, path: &AbsolutePath) -> Result<Vec<Entry>, HostError>;
+
+    /// A file's bytes, for a diff: at most `limit` of them; `None` if it is no regular file.
+    async fn bytes(&self, path: &AbsolutePath, limit: u64) -> Result<Option<Arc<[u8]>>, HostError>;
+
+    /// The uid of a user by name or decimal number; `None` if there is no such user.
+    async fn user(&self, name: &str) -> Result<Option<u32>, HostError>;
+
+    /// The gid of a group by name or decimal number; `None` if there is no such group.
+    async fn group(&self, name: &str) -> Result<Option<u32>, HostError>;
+
+    /// A package's state, from one query for all packages.
+    async fn package(&self, name: &str) -> Result<PackageNow, HostError>;
+
+    /// A unit's state, from batched reads.
+    async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError>;
+}
+
+/// Changes a host.
+#[expect(async_fn_in_trait, reason = "called with static dispatch on one thread only")]
+pub trait Write: Read {
+    /// Does one action, durably: when it returns, a power cut no longer undoes it. What `expects` does not match is
+    /// refused with [`HostError::Changed`] and nothing is done. Cached answers it makes untrue are forgotten.
+    async fn run(
+        &self,
+        action: &Action,
+        expects: &Expected,
+        contents: &dyn ContentSource,
+    ) -> Result<(), HostError>;
+}
+
+/// What a pass will ask of the host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Packages whose state is needed.
+    pub packages: BTreeSet<String>,
+    /// Units whose state is needed.
+    pub units: BTreeSet<UnitName>,
+}
+
+/// How closely to look at a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// One lstat (and readlink for a symlink).
+    Metadata,
+    /// Also the digest of a regular file's content.
+    Content,
+}
+
+/// What is at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    /// Nothing.
+    Absent,
+    /// A regular file.
+    File {
+        /// What identifies it.
+        stat: Stat,
+        /// The digest of its content, if [`Look::Content`] was asked.
+        sha256: Option<Sha256>,
+    },
+    /// A directory.
+    Directory {
+        /// What identifies it.
+        stat: Stat,
+    },
+    /// A symbolic link.
+    Symlink {
+        /// What identifies it.
+        stat: Stat,
+        /// What it points at; bytes that are not UTF-8 are replaced.
+        target: String,
+    },
+    /// A mount point that is not a directory, a device, a fifo or a socket: Holdfast keeps off.
+    Other {
+        /// What it is, for people.
+        what: &'static str,
+    },
+}
+
+/// What identifies a node and tells whether it changed: see inode(7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stat {
+    /// Device number.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+    /// Size in bytes.
+    pub size: u64,
+    /// Last change of content, in nanoseconds since the epoch.
+    pub modified: i64,
+    /// Last change of content or metadata, in nanoseconds since the epoch.
+    pub changed: i64,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Permission bits.
+    pub mode: FileMode,
+}
+
+/// A directory's entry.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// The name, escaped if it is not UTF-8 or holds control characters.
+    pub name: String,
+    /// Whether the name can be managed at all: it is UTF-8 without control characters.
+    pub plain: bool,
+    /// Whether it is a directory (not a link to one).
+    pub directory: bool,
+}
+
+/// What must be found at a path, a package or a unit just before an action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Expected {
+    /// The action does not depend on it.
+    Anything,
+    /// Nothing at the action's path.
+    Nothing,
+    /// A node with just this stat at the action's path.
+    Node(Stat),
+}
+
+/// A package's state, after dpkg-query(1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PackageNow {
+    /// Not known to the package manager, or gone without a trace.
+    Absent,
+    /// Removed, its configuration files still there.
+    ConfigFiles,
+    /// Installed and configured.
+    Installed {
+        /// The version.
+        version: String,
+        /// Whether it is held.
+        held: bool,
+    },
+    /// Left half installed by an interrupted run.
+    Broken {
+        /// The package manager's own word for it, such as `half-configured`.
+        state: String,
+    },
+}
+
+/// A unit's state, after org.freedesktop.systemd1(5).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UnitNow {
+    /// `LoadState`: `loaded`, `not-found`, `masked`, `bad-setting`, …
+    pub load: String,
+    /// `ActiveState`: `active`, `inactive`, `failed`, `activating`, …
+    pub active: String,
+    /// `SubState`, for messages.
+    pub sub: String,
+    /// `UnitFileState`: `enabled`, `disabled`, `static`, `masked`, … ; empty without a unit file.
+    pub file_state: String,
+    /// Whether the manager's copy is older than the files.
+    pub needs_reload: bool,
+}

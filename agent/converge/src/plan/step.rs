@@ -1,0 +1,213 @@
+//! The closed list of every way in which Holdfast can change a machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdfast_schema::{
+    AbsolutePath, FileMode, ResourceId, UnitName,
+    spec::{Content, Health},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::host::Expected;
+
+/// One change to the host. Only `host/` interprets it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Puts a whole new file in place: staged in the same directory, validated, then renamed over what is expected there.
+    WriteFile {
+        /// Where it goes.
+        path: AbsolutePath,
+        /// What it will hold.
+        content: Content,
+        /// Who owns it and who may use it.
+        access: Owned,
+        /// What must succeed on the staged file first; `{path}` stands for it.
+        validate: Option<Vec<String>>,
+    },
+    /// Changes owner, group or mode of what is there, never through a symlink.
+    SetAccess {
+        /// Of what.
+        path: AbsolutePath,
+        /// To what.
+        access: Owned,
+    },
+    /// Makes one directory; its parent is there.
+    MakeDirectory {
+        /// Where.
+        path: AbsolutePath,
+        /// Who owns it and who may use it.
+        access: Owned,
+    },
+    /// Puts a symbolic link in place, over another one if that is expected.
+    MakeSymlink {
+        /// Where.
+        path: AbsolutePath,
+        /// What it points at.
+        target: String,
+    },
+    /// Removes a file, a symlink or an empty directory.
+    RemovePath {
+        /// Which.
+        path: AbsolutePath,
+    },
+    /// Removes a directory with all that is in it; only for a declared removal with `purge`.
+    RemoveTree {
+        /// Which.
+        path: AbsolutePath,
+    },
+    /// Changes packages in one transaction. Shared: the engine merges those of all resources that are ready.
+    Packages(PackageTransaction),
+    /// Makes the service manager read unit files again. Shared: done once for all units that wait for it.
+    ReloadManager,
+    /// Enables or disables a unit file for the next boot.
+    EnableUnit {
+        /// Which unit.
+        unit: UnitName,
+        /// `true` enables, `false` disables.
+        enable: bool,
+    },
+    /// Masks or unmasks a unit.
+    MaskUnit {
+        /// Which unit.
+        unit: UnitName,
+        /// `true` masks, `false` unmasks.
+        mask: bool,
+    },
+    /// Starts, stops, restarts or reloads a unit, and waits until its job is done, it has settled and is healthy.
+    ControlUnit {
+        /// Which unit.
+        unit: UnitName,
+        /// What is done to it.
+        verb: UnitVerb,
+        /// How to know that it works; not asked after [`UnitVerb::Stop`].
+        health: Option<Health>,
+    },
+    /// Changes nothing: waits until a unit that was started before is healthy.
+    AwaitHealth {
+        /// Which unit.
+        unit: UnitName,
+        /// How to know.
+        health: Health,
+    },
+}
+
+/// Resolved owner, group and mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owned {
+    /// Numeric owner.
+    pub uid: u32,
+    /// Numeric group.
+    pub gid: u32,
+    /// Permission bits.
+    pub mode: FileMode,
+}
+
+/// What to do with packages, in one run of the package manager.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PackageTransaction {
+    /// Packages to install or move: name to exact version, glob, or `None` for the candidate.
+    pub install: BTreeMap<String, Option<String>>,
+    /// Packages to remove, their configuration kept.
+    pub remove: BTreeSet<String>,
+    /// Packages to remove with their configuration.
+    pub purge: BTreeSet<String>,
+    /// Packages to hold afterwards.
+    pub hold: BTreeSet<String>,
+    /// Packages whose hold is lifted beforehand.
+    pub unhold: BTreeSet<String>,
+}
+
+impl PackageTransaction {
+    /// Adds everything of `other`. The two speak of different packages.
+    pub fn merge(&mut self, other: PackageTransaction) {
+        self.install.extend(other.install);
+        self.remove.extend(other.remove);
+        self.purge.extend(other.purge);
+        self.hold.extend(other.hold);
+        self.unhold.extend(other.unhold);
+    }
+}
+
+/// What is done to a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnitVerb {
+    /// Started if it does not run.
+    Start,
+    /// Stopped.
+    Stop,
+    /// Stopped and started anew.
+    Restart,
+    /// Told to read its configuration again, or restarted if it cannot.
+    Reload,
+}
+
+/// One action with why it is there and what it counts on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// For which resource.
+    pub resource: ResourceId,
+    /// What is done.
+    pub action: Action,
+    /// What must be found just before; anything else means observe again, never overwrite unseen.
+    pub expects: Expected,
+    /// The difference that it removes.
+    pub because: Difference,
+    /// What people and programs notice of it.
+    pub disrupts: Disruption,
+}
+
+/// Why a step is needed, in words for people and without any content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// What differs, such as `content`, `mode`, `active`.
+    pub field: String,
+    /// What is there, such as `0600`; for contents a short digest or `none`.
+    pub from: String,
+    /// What should be there.
+    pub to: String,
+}
+
+/// What people and programs notice of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Disruption {
+    /// Nothing.
+    None,
+    /// A service reads its configuration again.
+    Reload,
+    /// A service is away for a moment.
+    Restart,
+    /// Something stops or goes away.
+    Stop,
+}
+
+/// How an action is taken back. The rollback engine fills and runs these; until then they only say what would be possible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undo {
+    /// What was there before is kept and can be put back.
+    PutBack,
+    /// The opposite action.
+    Reverse,
+    /// There is none, and why.
+    Nothing(&'static str),
+}
+
+impl Action {
+    /// How this action is taken back.
+    pub fn undo(&self) -> Undo {
+        match self {
+            Self::WriteFile { .. }
+            | Self::SetAccess { .. }
+            | Self::MakeSymlink { .. }
+            | Self::RemovePath { .. }
+            | Self::RemoveTree { .. } => Undo::PutBack,
+            Self::MakeDirectory { .. } | Self::EnableUnit { .. } | Self::MaskUnit { .. } => Undo::Reverse,
+            Self::Packages(_) => Undo::Nothing("maintainer scripts cannot be run backwards"),
+            Self::ReloadManager => Undo::Nothing("it only reads what is on disk"),
+            Self::ControlUnit { .. } => Undo::Nothing("the process that ran before is gone"),
+            Self::AwaitHealth { .. } => Undo::Nothing("it changes nothing"),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Which revision of a fleet repository may be believed.
+//!
+//! Pure: raw Git objects in, a verified revision or a refusal out. No I/O, no clock, no network.
+#![forbid(unsafe_code)]
+
+pub mod object;
+
+pub use object::{Object, ObjectId, ObjectKind};

@@ -1,0 +1,104 @@
+//! Git objects as raw bytes, named by their hash.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// A SHA-1 object id; 40 lower-case hex digits as text.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ObjectId([u8; 20]);
+
+/// Why a text is no object id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a Git object id: it must be 40 lower-case hex digits")]
+pub struct InvalidObjectId(String);
+
+impl ObjectId {
+    /// The id with these bytes.
+    pub const fn from_bytes(bytes: [u8; 20]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 20 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 20] {
+        &self.0
+    }
+
+    /// The first seven digits, for people.
+    pub fn short(&self) -> String {
+        self.to_string().chars().take(7).collect()
+    }
+}
+
+impl FromStr for ObjectId {
+    type Err = InvalidObjectId;
+    fn from_str(text: &str) -> Result<Self, InvalidObjectId> {
+        let fail = || InvalidObjectId(text.chars().take(100).collect());
+        let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if text.len() != 40 || !text.bytes().all(digit) {
+            return Err(fail());
+        }
+        let mut bytes = [0; 20];
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let pair = str::from_utf8(pair).map_err(|_not_text| fail())?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_not_hex| fail())?;
+        }
+        Ok(Self(bytes))
+    }
+}
+impl TryFrom<String> for ObjectId {
+    type Error = InvalidObjectId;
+    fn try_from(text: String) -> Result<Self, InvalidObjectId> {
+        text.parse()
+    }
+}
+impl From<ObjectId> for String {
+    fn from(id: ObjectId) -> String {
+        id.to_string()
+    }
+}
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+impl fmt::Debug for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ObjectId({self})")
+    }
+}
+
+/// The four kinds of Git object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ObjectKind {
+    /// A commit.
+    Commit,
+    /// A tree.
+    Tree,
+    /// A blob.
+    Blob,
+    /// An annotated tag.
+    Tag,
+}
+
+impl ObjectKind {
+    /// The word that Git hashes.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Commit => "commit",
+            Self::Tree => "tree",
+            Self::Blob => "blob",
+            Self::Tag => "tag",
+        }
+    }
+}
+
+/// One object's raw bytes, without Git's `kind size\0` prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Which kind it is.
+    pub kind: ObjectKind,
+    /// The bytes as Git stores them.
+    pub data: Vec<u8>,
+}

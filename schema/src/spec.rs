@@ -1,0 +1,187 @@
+//! What a resource of each kind should be: the resolved, defaulted form of its TOML table.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AbsolutePath, FileMode, KindName, ResourceId, Sha256, UnitName};
+
+/// A resource's wanted state, one variant a kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Spec {
+    /// See [`FileSpec`].
+    File(FileSpec),
+    /// See [`DirectorySpec`].
+    Directory(DirectorySpec),
+    /// See [`SymlinkSpec`].
+    Symlink(SymlinkSpec),
+    /// See [`PackageSpec`].
+    Package(PackageSpec),
+    /// See [`UnitSpec`].
+    Unit(UnitSpec),
+}
+
+impl Spec {
+    /// The kind that this is a state of.
+    pub const fn kind(&self) -> KindName {
+        match self {
+            Self::File(_) => KindName::File,
+            Self::Directory(_) => KindName::Directory,
+            Self::Symlink(_) => KindName::Symlink,
+            Self::Package(_) => KindName::Package,
+            Self::Unit(_) => KindName::Unit,
+        }
+    }
+}
+
+/// Whether the thing should be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ensure {
+    /// It should exist as described.
+    #[default]
+    Present,
+    /// It should not exist.
+    Absent,
+}
+
+/// Bytes by their digest; the bytes themselves are in [`crate::Contents`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Content {
+    /// The digest of the bytes.
+    pub sha256: Sha256,
+    /// How many bytes there are.
+    pub size: u64,
+}
+
+/// Who owns a path and who may do what with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Access {
+    /// The owner's name or decimal uid.
+    pub owner: String,
+    /// The group's name or decimal gid.
+    pub group: String,
+    /// The permission bits.
+    pub mode: FileMode,
+}
+
+/// A regular file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSpec {
+    /// Where it lies.
+    pub path: AbsolutePath,
+    /// Whether it should be there.
+    pub ensure: Ensure,
+    /// What it holds; `None` only with [`Ensure::Absent`].
+    pub content: Option<Content>,
+    /// Owner, group and mode. By default root, root and 0644 (0600 when sensitive).
+    pub access: Access,
+    /// A command that must succeed on the staged file before it takes its place; the argument `{path}` stands for it.
+    pub validate: Option<Vec<String>>,
+    /// `false` seeds the file once and leaves its content alone afterwards.
+    pub replace: bool,
+    /// Its content is shown nowhere: not in a diff, an error or a log.
+    pub sensitive: bool,
+}
+
+/// A directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectorySpec {
+    /// Where it lies.
+    pub path: AbsolutePath,
+    /// Whether it should be there. Absent removes it only when it is empty, or with `purge`.
+    pub ensure: Ensure,
+    /// Owner, group and mode. By default root, root and 0755.
+    pub access: Access,
+    /// Removes entries that no resource declares.
+    pub purge: bool,
+    /// How many entries one pass may purge here; a pass that would remove more removes none and says so.
+    pub purge_limit: u32,
+}
+
+/// A symbolic link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SymlinkSpec {
+    /// Where it lies.
+    pub path: AbsolutePath,
+    /// Whether it should be there.
+    pub ensure: Ensure,
+    /// What it points at, as it is written into the link; empty only with [`Ensure::Absent`].
+    pub target: String,
+}
+
+/// Whether a package should be installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PackageEnsure {
+    /// Installed.
+    #[default]
+    Present,
+    /// Not installed; its configuration files may stay.
+    Absent,
+    /// Not installed, and its configuration files are gone.
+    Purged,
+}
+
+/// A distribution's package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageSpec {
+    /// The package's name, with `:ARCH` for a foreign architecture.
+    pub name: String,
+    /// Whether it should be installed.
+    pub ensure: PackageEnsure,
+    /// An exact version or a glob with `*` over versions; `None` takes any.
+    pub version: Option<String>,
+    /// Whether the package manager should hold it at its version; `None` leaves a hold as it is.
+    pub hold: Option<bool>,
+}
+
+/// A systemd unit. Whatever is `None` is left as it is found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitSpec {
+    /// The unit's full name.
+    pub name: UnitName,
+    /// Absent stops and disables it and removes the unit file and the drop-ins that Holdfast wrote.
+    pub ensure: Ensure,
+    /// The text of `/etc/systemd/system/<name>`.
+    pub content: Option<Content>,
+    /// Drop-ins by file name: `/etc/systemd/system/<name>.d/<key>`, each key ending in `.conf`.
+    pub drop_ins: BTreeMap<String, Content>,
+    /// Whether it starts at boot.
+    pub enabled: Option<bool>,
+    /// Whether it runs.
+    pub active: Option<bool>,
+    /// Whether it is masked.
+    pub masked: Option<bool>,
+    /// Resources whose change restarts the unit; its own content and drop-ins always do.
+    pub restart_on: BTreeSet<ResourceId>,
+    /// Resources whose change reloads the unit.
+    pub reload_on: BTreeSet<ResourceId>,
+    /// How to know, after a start, that it works.
+    pub health: Option<Health>,
+}
+
+/// How to know that a unit works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// What is tried.
+    pub probe: Probe,
+    /// How long it may take until the first success.
+    pub within: Duration,
+}
+
+/// One health probe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Probe {
+    /// A GET of this `http://` address answers with a status below 400.
+    Http(String),
+    /// A TCP connection to this `host:port` opens.
+    Tcp(String),
+    /// This command ends with exit code 0.
+    Command(Vec<String>),
+}

@@ -1,0 +1,100 @@
+//! The resolved state of one host: what the agent converges to.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{HostName, ResourceId, Sha256, spec::Content, spec::Spec};
+
+/// Everything that one host should be at one revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostState {
+    /// The host it is for.
+    pub host: HostName,
+    /// The resources by id. Conditions (`when`) are decided: what does not apply here is not in it.
+    pub resources: BTreeMap<ResourceId, Resource>,
+    /// Holds a pass that would remove more.
+    pub guard: RemovalGuard,
+}
+
+/// One resource with all that every kind takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resource {
+    /// What it should be.
+    pub spec: Spec,
+    /// What must be in order before it: written `needs` and automatic edges together, no cycle. Each id is in the same
+    /// [`HostState`].
+    pub needs: BTreeSet<ResourceId>,
+    /// Whether to change the host or only to report.
+    pub mode: Mode,
+    /// The author's labels.
+    pub tags: BTreeSet<String>,
+    /// Where it is declared, as `path:line:column`: the highest layer that names it.
+    pub declared: String,
+}
+
+/// What the agent may do about a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Remove it.
+    #[default]
+    Enforce,
+    /// Report it and leave the host alone.
+    Audit,
+}
+
+/// How much one pass may remove from the host (prune), in `fleet.toml` under `[guard]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovalGuard {
+    /// The most resources that one pass may remove.
+    pub max_removals: u32,
+    /// The largest share of what Holdfast owns, in per cent, that one pass may remove; applies from 10 owned on.
+    pub max_removal_percent: u8,
+}
+
+impl Default for RemovalGuard {
+    fn default() -> Self {
+        Self { max_removals: 100, max_removal_percent: 50 }
+    }
+}
+
+/// Where the bytes of a [`Content`] come from.
+pub trait ContentSource {
+    /// The bytes with this digest.
+    ///
+    /// # Errors
+    /// `NotFound` if they are not there; whatever the store's I/O says otherwise.
+    fn content(&self, sha256: &Sha256) -> io::Result<Arc<[u8]>>;
+}
+
+/// Contents in memory, by digest.
+#[derive(Debug, Clone, Default)]
+pub struct Contents(BTreeMap<Sha256, Arc<[u8]>>);
+
+impl Contents {
+    /// Keeps `bytes` and gives their name.
+    pub fn add(&mut self, bytes: impl Into<Arc<[u8]>>) -> Content {
+        let bytes = bytes.into();
+        let content = Content { sha256: Sha256::of(&bytes), size: bytes.len() as u64 };
+        self.0.insert(content.sha256, bytes);
+        content
+    }
+
+    /// Every content with its digest.
+    pub fn iter(&self) -> impl Iterator<Item = (&Sha256, &Arc<[u8]>)> {
+        self.0.iter()
+    }
+}
+
+impl ContentSource for Contents {
+    fn content(&self, sha256: &Sha256) -> io::Result<Arc<[u8]>> {
+        self.0.get(sha256).cloned().ok_or_else(|| {
+            io::Error::new(io::ErrorKind::NotFound, format!("no content with digest {sha256}"))
+        })
+    }
+}

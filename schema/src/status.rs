@@ -1,0 +1,152 @@
+//! The status document: what a host tells the fleet through its status branch.
+//!
+//! Allow-listed fields only: never file content, diffs, environment, command output or secrets.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Facts, HostName, ResourceId};
+
+/// `status.toml` on branch `status/<host>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The document's version: 1.
+    pub format: u32,
+    /// The host it speaks of.
+    pub host: HostName,
+    /// When it was written: RFC 3339, UTC, whole seconds.
+    pub time: String,
+    /// The result in one word.
+    pub result: PassResult,
+    /// Which agent wrote it.
+    pub agent: AgentInfo,
+    /// Which revisions it speaks of.
+    pub revision: RevisionInfo,
+    /// How many resources ended how.
+    pub summary: Summary,
+    /// What stands in the way of the whole pass; empty when nothing does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problem: Vec<StatusProblem>,
+    /// Every resource that is not simply in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resource: Vec<ResourceStatus>,
+    /// What the host is.
+    pub facts: Facts,
+}
+
+/// A pass in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PassResult {
+    /// The host is as the applied revision says.
+    Converged,
+    /// Something could not be done; the rest was.
+    Failed,
+    /// Something waits for a thing outside Holdfast, such as a package manager's lock.
+    Waiting,
+    /// A new revision was refused or could not be fetched; the last good one stays in force.
+    Held,
+    /// An operator paused the agent.
+    Paused,
+}
+
+/// The agent that wrote a status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentInfo {
+    /// Its version.
+    pub version: String,
+    /// How its trust began: `introduction`, `tofu`, `local-reset`.
+    pub trust_origin: String,
+}
+
+/// Revisions: full commit ids.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RevisionInfo {
+    /// The newest revision that was seen and tried, verified or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempted: Option<String>,
+    /// The verified revision that is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<String>,
+    /// Who signed the applied revision, as `.trust/allowed_signers` names them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
+    /// The branch they are from, such as `main`.
+    pub branch: String,
+}
+
+/// Counts of outcomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Summary {
+    /// Already in order.
+    pub same: u32,
+    /// Changed by this pass.
+    pub changed: u32,
+    /// Removed by this pass because Git no longer has them.
+    pub removed: u32,
+    /// Different, and only audited.
+    pub differs: u32,
+    /// Failed.
+    pub failed: u32,
+    /// Not tried because something they need failed.
+    pub blocked: u32,
+    /// Waiting or held.
+    pub waiting: u32,
+}
+
+/// Something that stands in the way of a whole pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusProblem {
+    /// The stable code, such as `E_UNSIGNED`; `holdfast explain CODE` tells more.
+    pub code: String,
+    /// What is wrong, in one line.
+    pub message: String,
+    /// What mends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// The commit it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// Where in the repository, as `path:line:column`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+}
+
+/// How one resource ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceStatus {
+    /// Which one.
+    pub id: ResourceId,
+    /// How it ended.
+    pub outcome: ResourceOutcome,
+    /// The stable code of a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What happened, in one line, without any content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What mends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// A resource's end in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ResourceOutcome {
+    /// Changed by this pass.
+    Changed,
+    /// Removed by this pass because Git no longer has it.
+    Removed,
+    /// Different, and only audited.
+    Differs,
+    /// Could not be brought in order.
+    Failed,
+    /// Not tried: something it needs failed.
+    Blocked,
+    /// Waits for something outside Holdfast.
+    Waiting,
+    /// Kept back by a guard or an operator.
+    Held,
+    /// This agent does not know its kind or one of its settings.
+    Unsupported,
+}

@@ -1,0 +1,1 @@
+//! Real Git servers, real systemd hosts and apt repositories for the test suites.
