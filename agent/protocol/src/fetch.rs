@@ -118,7 +118,7 @@ pub enum Credential {
 pub struct Ssh {
     /// A private key file's text.
     pub key: Secret,
-    /// A known_hosts file's text; a server that it does not list is refused.
+    /// A `known_hosts` file's text; a server that it does not list is refused.
     pub known_hosts: String,
 }
 
