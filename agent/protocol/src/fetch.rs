@@ -23,6 +23,9 @@ pub enum Request {
         known: Option<ObjectId>,
         /// The last verified commit or, at first, the introduced one: the stream holds the first-parent chain from it on.
         base: ObjectId,
+        /// The commit whose whole tree the stream must hold; `None`: the tip's. Asked for when only a part of the chain
+        /// could be verified, so it is on the first-parent chain.
+        at: Option<ObjectId>,
     },
     /// Move a branch from `old` to `new` if it is at `old`. Answered with `Pushed`, `Moved` or `Failed`.
     Push {
