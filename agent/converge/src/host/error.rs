@@ -1,6 +1,83 @@
 //! What can go wrong between Holdfast and a host.
 
-use std::io;
+use std::{collections::BTreeMap, io};
+
+/// Every code that a [`HostError`] can have: code, what it means, remedy.
+pub const CODES: &[(&str, &str, &str)] = &[
+    (
+        "E_IO",
+        "the operating system refused or failed to read or change something on the host",
+        "the message names the call's object and the cause; mend that, the next pass tries again",
+    ),
+    (
+        "E_DISK_FULL",
+        "a filesystem or quota is full; what was there stays as it was",
+        "free some space or raise the quota",
+    ),
+    (
+        "E_READ_ONLY",
+        "the filesystem is mounted read-only",
+        "remount it read-write, or manage a path on another filesystem",
+    ),
+    (
+        "E_IMMUTABLE",
+        "the file or its directory is marked immutable or append-only",
+        "lift the mark with `chattr -i -a`, or stop managing it",
+    ),
+    (
+        "E_CONCURRENT_EDIT",
+        "somebody changed the thing between the look and the change; the edit was left in place",
+        "nothing to do: the next pass looks again",
+    ),
+    (
+        "E_IN_THE_WAY",
+        "something that Holdfast does not replace, such as a directory, a mount point or a device, is at the path",
+        "move it away, or declare what it is",
+    ),
+    (
+        "E_UNSAFE_PATH",
+        "a symbolic link in the path could have been put there by somebody other than root",
+        "name the real path, or make the link and the directory that holds it root's own",
+    ),
+    (
+        "E_NO_ACCOUNT",
+        "a declared owner or group does not exist on the host",
+        "create it, or let `needs` name the package that brings it",
+    ),
+    (
+        "E_VALIDATE",
+        "the `validate` command refused the new file; the old one stays in place",
+        "correct the file or the command in Git",
+    ),
+    ("E_COMMAND", "a program that Holdfast ran failed", "its last words are in the message"),
+    (
+        "E_BUSY",
+        "something outside Holdfast must finish first",
+        "nothing to do: the next pass tries again; the message names the holder",
+    ),
+    (
+        "E_PACKAGE",
+        "the package manager could not bring a package in order",
+        "see /var/log/apt/term.log; the next pass tries again",
+    ),
+    (
+        "E_PACKAGE_NOT_FOUND",
+        "the host's package sources have no such package or version, even after a refresh",
+        "check the name, the version and the host's package sources",
+    ),
+    ("E_SYSTEMD_GONE", "systemd could not be asked over D-Bus", "check that dbus and systemd run"),
+    ("E_UNIT", "systemd refused or failed a job", "see `systemctl status` and `journalctl -u` for the unit"),
+    (
+        "E_UNHEALTHY",
+        "the unit runs but its health probe did not succeed in time",
+        "see the unit's journal; the probe is asked again at every pass",
+    ),
+    (
+        "E_UNSUPPORTED",
+        "this host lacks a facility that the resource needs",
+        "do not declare it for this host: see `when`",
+    ),
+];
 
 /// When trying again makes sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +115,22 @@ pub enum HostError {
         path: String,
         /// What was found there, with its article: `a directory`, `a socket`.
         found: &'static str,
+    },
+    /// The file or its directory is marked immutable or append-only, see chattr(1).
+    #[error("{path} is marked {mark}")]
+    Immutable {
+        /// What is marked: the path itself or its directory.
+        path: String,
+        /// `immutable` or `append-only`.
+        mark: &'static str,
+    },
+    /// Following a symlink in a parent could lead where somebody other than root wants.
+    #[error("{path} leads through the symbolic link {link}, which others than root control")]
+    UnsafePath {
+        /// The managed path.
+        path: String,
+        /// The link in it.
+        link: String,
     },
     /// A named user or group does not exist.
     #[error("there is no {what} {name:?} on this host")]
@@ -85,6 +178,12 @@ pub enum HostError {
         /// Name, with `=version` if one was asked.
         package: String,
     },
+    /// Some packages of a transaction could not be brought in order, each for its own reason.
+    #[error("{}", list(failed))]
+    Packages {
+        /// The reason for each package.
+        failed: BTreeMap<String, HostError>,
+    },
     /// The service manager could not be asked.
     #[error("systemd cannot be reached over D-Bus")]
     ManagerGone {
@@ -125,13 +224,15 @@ impl HostError {
                 io::ErrorKind::ReadOnlyFilesystem => "E_READ_ONLY",
                 _ => "E_IO",
             },
+            Self::Immutable { .. } => "E_IMMUTABLE",
+            Self::UnsafePath { .. } => "E_UNSAFE_PATH",
             Self::Changed { .. } => "E_CONCURRENT_EDIT",
             Self::InTheWay { .. } => "E_IN_THE_WAY",
             Self::NoSuchAccount { .. } => "E_NO_ACCOUNT",
             Self::Invalid { .. } => "E_VALIDATE",
             Self::Command { .. } => "E_COMMAND",
             Self::Busy { .. } => "E_BUSY",
-            Self::Package { .. } => "E_PACKAGE",
+            Self::Package { .. } | Self::Packages { .. } => "E_PACKAGE",
             Self::PackageNotFound { .. } => "E_PACKAGE_NOT_FOUND",
             Self::ManagerGone { .. } => "E_SYSTEMD_GONE",
             Self::Unit { .. } => "E_UNIT",
@@ -148,6 +249,9 @@ impl HostError {
             | Self::Busy { .. }
             | Self::ManagerGone { .. }
             | Self::Package { .. }
+            | Self::Packages { .. }
+            | Self::Immutable { .. }
+            | Self::UnsafePath { .. }
             | Self::PackageNotFound { .. }
             | Self::Unit { .. }
             | Self::Unhealthy { .. }
@@ -169,6 +273,10 @@ impl HostError {
                 }
                 _ => None,
             },
+            Self::Immutable { .. } => Some("lift the mark with `chattr -i -a`, or stop managing it"),
+            Self::UnsafePath { .. } => {
+                Some("name the real path, or make the link and the directory that holds it root's own")
+            }
             Self::Changed { .. } => Some("nothing to do: the next pass looks again"),
             Self::InTheWay { .. } => Some("move it away, or declare what it is"),
             Self::NoSuchAccount { .. } => Some("create it, or let `needs` name the package that brings it"),
@@ -180,7 +288,28 @@ impl HostError {
             Self::ManagerGone { .. } => Some("check that dbus and systemd run"),
             Self::Unit { .. } => Some("see `systemctl status` and `journalctl -u` for the unit"),
             Self::Unhealthy { .. } => Some("see the unit's journal; the probe is asked again at every pass"),
-            Self::Command { .. } | Self::Package { .. } | Self::Unsupported { .. } => None,
+            Self::Command { .. }
+            | Self::Package { .. }
+            | Self::Packages { .. }
+            | Self::Unsupported { .. } => None,
+        }
+    }
+
+    /// The part of this error that is about `package`: its own reason if a transaction has one for each, else all of it.
+    pub fn for_package(&self, package: &str) -> &HostError {
+        match self {
+            Self::Packages { failed } => failed.get(package).unwrap_or(self),
+            other => other,
         }
     }
 }
+
+/// The failed packages' names, for a line that stays short.
+fn list(failed: &BTreeMap<String, HostError>) -> String {
+    let names: Vec<&str> = failed.keys().map(String::as_str).take(5).collect();
+    let more = if failed.len() > names.len() { ", …" } else { "" };
+    format!("{} packages failed: {}{more}", failed.len(), names.join(", "))
+}
+
+#[cfg(test)]
+mod tests;

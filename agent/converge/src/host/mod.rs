@@ -53,6 +53,13 @@ pub trait Write: Read {
         expects: &Expected,
         contents: &dyn ContentSource,
     ) -> Result<(), HostError>;
+
+    /// Removes what a killed run left half-made in these directories. Worth calling once in the life of a process,
+    /// before its first pass, with every directory that holds something managed; a later [`Write::run`] also does it for
+    /// its own directory. A directory that is not there is no error.
+    async fn sweep(&self, _directories: &BTreeSet<AbsolutePath>) -> Result<(), HostError> {
+        Ok(())
+    }
 }
 
 /// What a pass will ask of the host.
@@ -143,7 +150,8 @@ pub enum Expected {
     Anything,
     /// Nothing at the action's path.
     Nothing,
-    /// A node with just this stat at the action's path.
+    /// A node with just this stat at the action's path. Of a directory only identity, owner, group and mode count: its
+    /// times and size change with every file in it.
     Node(Stat),
 }
 

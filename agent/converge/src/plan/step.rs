@@ -24,6 +24,9 @@ pub enum Action {
         access: Owned,
         /// What must succeed on the staged file first; `{path}` stands for it.
         validate: Option<Vec<String>>,
+        /// Whether what `validate` says must not be repeated, for it may quote the content.
+        #[serde(default)]
+        sensitive: bool,
     },
     /// Changes owner, group or mode of what is there, never through a symlink.
     SetAccess {
