@@ -83,6 +83,9 @@ pub struct Summary {
     pub changed: u32,
     /// Removed by this pass because Git no longer has them.
     pub removed: u32,
+    /// Left as they are because Git no longer has them and removing them is not safe.
+    #[serde(default)]
+    pub released: u32,
     /// Different, and only audited.
     pub differs: u32,
     /// Failed.
@@ -137,6 +140,8 @@ pub enum ResourceOutcome {
     Changed,
     /// Removed by this pass because Git no longer has it.
     Removed,
+    /// Left as it is: Git no longer has it, and removing it is not safe.
+    Released,
     /// Different, and only audited.
     Differs,
     /// Could not be brought in order.

@@ -17,6 +17,8 @@ use crate::plan::Action;
 #[expect(async_fn_in_trait, reason = "called with static dispatch on one thread only")]
 pub trait Read {
     /// Says what the pass will ask, so that it is asked of the host in one go. Forgets the last pass's answers.
+    ///
+    /// The engine goes on after an error: whoever asks for what could not be had gets it again.
     async fn prepare(&self, wanted: &Wanted) -> Result<(), HostError>;
 
     /// What is at `path`; symlinks in its parents are followed only as `openat2(RESOLVE_IN_ROOT)` allows, the last part
@@ -47,6 +49,9 @@ pub trait Read {
 pub trait Write: Read {
     /// Does one action, durably: when it returns, a power cut no longer undoes it. What `expects` does not match is
     /// refused with [`HostError::Changed`] and nothing is done. Cached answers it makes untrue are forgotten.
+    ///
+    /// The engine runs several [`Action::ControlUnit`] and [`Action::AwaitHealth`] at once, and drops the futures of these and
+    /// of [`Action::Packages`] when it is told to stop: that only ends the waiting.
     async fn run(
         &self,
         action: &Action,
@@ -189,4 +194,6 @@ pub struct UnitNow {
     pub file_state: String,
     /// Whether the manager's copy is older than the files.
     pub needs_reload: bool,
+    /// `InvocationID` in hex: another one means that it was started anew; empty if it never ran.
+    pub invocation: String,
 }

@@ -14,7 +14,8 @@ use crate::host::Expected;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Puts a whole new file in place: staged in the same directory, validated, then renamed over what is expected there.
+    /// Puts a whole new file in place: staged in the same directory, validated, then renamed over the file or symlink
+    /// that is expected there.
     WriteFile {
         /// Where it goes.
         path: AbsolutePath,
@@ -42,7 +43,7 @@ pub enum Action {
         /// Who owns it and who may use it.
         access: Owned,
     },
-    /// Puts a symbolic link in place, over another one if that is expected.
+    /// Puts a symbolic link in place, over the file or symlink that is expected there.
     MakeSymlink {
         /// Where.
         path: AbsolutePath,
@@ -109,6 +110,8 @@ pub struct Owned {
 /// What to do with packages, in one run of the package manager.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PackageTransaction {
+    /// Packages that an interrupted run left half installed: configured or installed again before anything else.
+    pub repair: BTreeSet<String>,
     /// Packages to install or move: name to exact version, glob, or `None` for the candidate.
     pub install: BTreeMap<String, Option<String>>,
     /// Packages to remove, their configuration kept.
@@ -124,6 +127,7 @@ pub struct PackageTransaction {
 impl PackageTransaction {
     /// Adds everything of `other`. The two speak of different packages.
     pub fn merge(&mut self, other: PackageTransaction) {
+        self.repair.extend(other.repair);
         self.install.extend(other.install);
         self.remove.extend(other.remove);
         self.purge.extend(other.purge);
