@@ -160,6 +160,21 @@ pub enum Expected {
     Node(Stat),
 }
 
+impl Expected {
+    /// Whether `node` is what was expected.
+    pub fn matches(&self, node: &Node) -> bool {
+        match (self, node) {
+            (Self::Anything, _) | (Self::Nothing, Node::Absent) => true,
+            (Self::Node(was), Node::Directory { stat: now }) => {
+                let identity = |stat: &Stat| (stat.device, stat.inode, stat.uid, stat.gid, stat.mode);
+                identity(was) == identity(now)
+            }
+            (Self::Node(was), Node::File { stat: now, .. } | Node::Symlink { stat: now, .. }) => was == now,
+            (Self::Nothing | Self::Node(_), _) => false,
+        }
+    }
+}
+
 /// A package's state, after dpkg-query(1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PackageNow {
