@@ -2,12 +2,24 @@
 //!
 //! Pure: no I/O, no clock, no async runtime. Whoever calls brings the repository's files and the host's facts.
 
+pub mod agent_config;
+pub mod explain;
 pub mod facts;
+pub mod fleet;
 pub mod id;
+pub mod json_schema;
+pub mod problem;
+pub mod repository;
 pub mod spec;
 pub mod state;
 pub mod status;
 
 pub use facts::Facts;
+pub use fleet::{Fleet, Resolved};
 pub use id::{AbsolutePath, FileMode, HostName, InvalidName, KindName, ResourceId, Sha256, UnitName};
+pub use problem::{Location, Problem, Problems};
+pub use repository::{Blob, Entry, Repository};
 pub use state::{ContentSource, Contents, HostState, Resource};
+
+/// Every code that this crate gives: the code, what it means, what mends it.
+pub const CODES: &[(&str, &str, &str)] = &[];

@@ -155,3 +155,42 @@ pub enum ResourceOutcome {
     /// This agent does not know its kind or one of its settings.
     Unsupported,
 }
+
+/// Why a text is no status document.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusError {
+    /// It is no TOML, or not a status document's.
+    #[error("cannot read the status document")]
+    Malformed(#[source] toml::de::Error),
+    /// It is of a version that this program does not know.
+    #[error("cannot read a status document of format {0}")]
+    Format(u32),
+    /// It is longer than any host writes.
+    #[error("cannot read a status document of {0} bytes")]
+    TooLong(usize),
+}
+
+impl Status {
+    /// The text of `status.toml`.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads `status.toml`.
+    ///
+    /// # Errors
+    /// If it is none, too long, or of another format.
+    pub fn from_toml(text: &str) -> Result<Self, StatusError> {
+        toml::from_str(text).map_err(StatusError::Malformed)
+    }
+
+    /// The text of the `README.md` beside it: the same for people, as a forge shows it.
+    pub fn readme(&self) -> String {
+        format!("# {}\n", self.host)
+    }
+
+    /// The subject line of the commit, such as `converged 3fa2c1d: 2 changed`.
+    pub fn subject(&self) -> String {
+        format!("{:?}", self.result).to_lowercase()
+    }
+}

@@ -1,0 +1,105 @@
+//! `/etc/holdfast/agent.toml`: who this host is, where its fleet is, and how to get there.
+
+use std::{fmt, time::Duration};
+
+use crate::{
+    AbsolutePath, HostName,
+    problem::{Problem, Problems},
+};
+
+/// The agent's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentConfig {
+    /// This host's name in the fleet.
+    pub host: HostName,
+    /// The fleet repository.
+    pub fleet: Remote,
+    /// The branch that holds what should be, such as `main`.
+    pub branch: String,
+    /// The repository that the status is written to; the fleet's own unless another is named.
+    pub status: Remote,
+    /// The branch that the status is written to, such as `status/web-1`.
+    pub status_branch: String,
+    /// How often the fleet repository is asked for something new.
+    pub poll: Duration,
+    /// How often a status is written though nothing changed.
+    pub heartbeat: Duration,
+    /// How long a Git server may say nothing.
+    pub stall_timeout: Duration,
+    /// How long one exchange with a Git server may take.
+    pub total_timeout: Duration,
+}
+
+/// A Git server's repository and how to reach it. Secrets are named by the file that holds them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remote {
+    /// `https://`, `ssh://`, `user@host:path`, `file://`, an absolute path, or `http://` without a credential.
+    pub url: String,
+    /// How the host proves who it is, over https.
+    pub credential: Credential,
+    /// The only certificate authorities to trust, a PEM file; `None` takes the public ones.
+    pub ca_file: Option<AbsolutePath>,
+    /// A proxy for https.
+    pub proxy: Option<Proxy>,
+    /// How the host proves who it is, and who the server must be, over ssh.
+    pub ssh: Option<Ssh>,
+}
+
+/// How a host proves who it is, over https.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Credential {
+    /// It does not.
+    #[default]
+    None,
+    /// With a user name and a password.
+    Basic {
+        /// The user's name.
+        user: String,
+        /// The file whose first line is the password or access token.
+        password_file: AbsolutePath,
+    },
+    /// With a token.
+    Bearer {
+        /// The file whose first line is the token.
+        token_file: AbsolutePath,
+    },
+}
+
+/// The files for a remote over ssh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ssh {
+    /// The private key.
+    pub key_file: AbsolutePath,
+    /// The servers' public keys, in OpenSSH's known_hosts format.
+    pub known_hosts_file: AbsolutePath,
+}
+
+/// A proxy's address, which may hold a password and so is shown nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy(String);
+
+impl Proxy {
+    /// The address itself: `http://[user:password@]host:port`.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Proxy(…)")
+    }
+}
+
+/// Reads `text`, which came from the file `path`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse(_text: &str, path: &str) -> Result<AgentConfig, Problems> {
+    Err(Problem::new("E_TOML", format!("cannot read {path}")).into())
+}
+
+/// `config` as a commented file; with `existing`, that text with only what differs changed.
+pub fn write(_config: &AgentConfig, existing: Option<&str>) -> String {
+    existing.unwrap_or_default().to_owned()
+}
