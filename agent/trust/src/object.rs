@@ -3,6 +3,10 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use sha1_checked::{CollisionResult, Digest as _, Sha1};
+
+#[cfg(test)]
+mod tests;
 
 /// A SHA-1 object id; 40 lower-case hex digits as text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -94,6 +98,12 @@ impl ObjectKind {
     }
 }
 
+impl fmt::Display for ObjectKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// One object's raw bytes, without Git's `kind size\0` prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
@@ -101,4 +111,46 @@ pub struct Object {
     pub kind: ObjectKind,
     /// The bytes as Git stores them.
     pub data: Vec<u8>,
+}
+
+impl Object {
+    /// The object's id.
+    ///
+    /// # Errors
+    /// When the bytes were made so that another object gets the same id.
+    pub fn id(&self) -> Result<ObjectId, Collision> {
+        let mut hasher = Hasher::new(self.kind, self.data.len() as u64);
+        hasher.update(&self.data);
+        hasher.finish()
+    }
+}
+
+/// An object was made so that another one gets the same id; see <https://shattered.io>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an object carries a SHA-1 collision attack")]
+pub struct Collision;
+
+/// Hashes an object piece by piece, with SHA-1 collision detection.
+pub(crate) struct Hasher(Sha1);
+
+impl Hasher {
+    /// Begins an object of `length` bytes.
+    pub(crate) fn new(kind: ObjectKind, length: u64) -> Self {
+        let mut sha1 = Sha1::new();
+        sha1.update(format!("{kind} {length}\0"));
+        Self(sha1)
+    }
+
+    /// Takes the next bytes.
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The id of everything taken.
+    pub(crate) fn finish(self) -> Result<ObjectId, Collision> {
+        match self.0.try_finalize() {
+            CollisionResult::Ok(hash) => Ok(ObjectId(hash.into())),
+            CollisionResult::Mitigated(_) | CollisionResult::Collision(_) => Err(Collision),
+        }
+    }
 }
