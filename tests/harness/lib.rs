@@ -1,1 +1,11 @@
-//! Real Git servers, real systemd hosts and apt repositories for the test suites.
+//! What the tests stand on: real hosts, real package repositories, real Git servers. No assertions here.
+
+pub mod apt_repository;
+pub mod command;
+pub mod docker;
+pub mod host;
+pub mod wait;
+
+pub use apt_repository::{AptRepository, Deb};
+pub use command::{Command, Output};
+pub use host::Host;
