@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use sha1_checked::{CollisionResult, Digest as _, Sha1};
 
+use crate::hex;
+
 #[cfg(test)]
 mod tests;
 
@@ -38,17 +40,7 @@ impl ObjectId {
 impl FromStr for ObjectId {
     type Err = InvalidObjectId;
     fn from_str(text: &str) -> Result<Self, InvalidObjectId> {
-        let fail = || InvalidObjectId(text.chars().take(100).collect());
-        let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        if text.len() != 40 || !text.bytes().all(digit) {
-            return Err(fail());
-        }
-        let mut bytes = [0; 20];
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let pair = str::from_utf8(pair).map_err(|_not_text| fail())?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_not_hex| fail())?;
-        }
-        Ok(Self(bytes))
+        hex::parse(text).map(Self).ok_or_else(|| InvalidObjectId(text.chars().take(100).collect()))
     }
 }
 impl TryFrom<String> for ObjectId {
@@ -64,7 +56,7 @@ impl From<ObjectId> for String {
 }
 impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        hex::write(f, &self.0)
     }
 }
 impl fmt::Debug for ObjectId {

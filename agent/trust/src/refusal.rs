@@ -1,0 +1,158 @@
+//! Why a commit is not believed.
+
+use crate::{
+    Fingerprint, FleetId, ObjectId, ObjectKind, StoreError, UnixTime, codes, commit::CommitError,
+    limits::Exceeded, rules::RulesError, sshsig::SignatureError,
+};
+
+/// A commit that may not be applied. What was verified before it stays in force.
+#[derive(Debug, thiserror::Error)]
+#[error("commit {commit} is refused: {reason}")]
+pub struct Refusal {
+    /// The commit.
+    pub commit: ObjectId,
+    /// The rule that it breaks.
+    #[source]
+    pub reason: Reason,
+}
+
+impl Refusal {
+    /// The stable code, such as `E_UNSIGNED`.
+    pub const fn code(&self) -> &'static str {
+        self.reason.code()
+    }
+
+    /// What mends it, in a sentence or two.
+    pub fn remedy(&self) -> &'static str {
+        codes::remedy(self.code())
+    }
+}
+
+/// The rule that a commit breaks.
+#[derive(Debug, thiserror::Error)]
+pub enum Reason {
+    /// Objects cannot be looked up.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The commit was not fetched.
+    #[error("it was not fetched")]
+    Missing,
+    /// The id is not a commit's.
+    #[error("it is a {kind}")]
+    NotACommit {
+        /// What it is.
+        kind: ObjectKind,
+    },
+    /// It is not written in the one canonical way.
+    #[error(transparent)]
+    Grammar(#[from] CommitError),
+    /// It has no signature.
+    #[error("it is not signed")]
+    Unsigned,
+    /// Its signature does not count.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// The list of keys does not have its key.
+    #[error("it is signed with the key {key}, which .trust/allowed_signers of commit {by} does not list")]
+    KeyUnknown {
+        /// The key.
+        key: Fingerprint,
+        /// The commit whose list counts.
+        by: ObjectId,
+    },
+    /// Its key was not valid yet, or no longer.
+    #[error("it is dated {time}, when the key {key} of {principal} was not valid")]
+    KeyTime {
+        /// Whose key.
+        principal: String,
+        /// The key.
+        key: Fingerprint,
+        /// When the commit says that it was made.
+        time: UnixTime,
+    },
+    /// It is older than what it follows.
+    #[error("it is dated {time}, but a commit before it is dated {newest}")]
+    Earlier {
+        /// When the commit says that it was made.
+        time: UnixTime,
+        /// The latest time before it.
+        newest: UnixTime,
+    },
+    /// It is from the future.
+    #[error("it is dated {time}, but now is {now}")]
+    Future {
+        /// When the commit says that it was made.
+        time: UnixTime,
+        /// This host's clock.
+        now: UnixTime,
+    },
+    /// Its `.trust/` cannot be used.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// It belongs to another fleet.
+    #[error("it belongs to the fleet {found}, this host to {wanted}")]
+    Fleet {
+        /// The commit's.
+        found: FleetId,
+        /// The introduction's.
+        wanted: FleetId,
+    },
+    /// It is for another branch.
+    #[error("its policy says that it is deployed from {found}, but this host follows {wanted}")]
+    Reference {
+        /// The policy's.
+        found: String,
+        /// The host's.
+        wanted: String,
+    },
+    /// The branch does not lead on from the last verified commit.
+    #[error("the branch does not lead to it from commit {base}, the last one that was verified")]
+    NotFastForward {
+        /// The last verified or the introduced commit.
+        base: ObjectId,
+    },
+    /// The last verified commit was merged into something else instead of the other way round.
+    #[error("commit {base}, the last one that was verified, was merged into it as a side branch")]
+    Foxtrot {
+        /// The last verified or the introduced commit.
+        base: ObjectId,
+    },
+    /// There is too much to verify.
+    #[error("there is too much to verify: {0}")]
+    Limit(Exceeded),
+    /// The introduction names another key.
+    #[error("it is signed with the key {found}, but this host was introduced to {wanted}")]
+    IntroducedKey {
+        /// The commit's.
+        found: Fingerprint,
+        /// The introduction's.
+        wanted: Fingerprint,
+    },
+    /// What the host kept contradicts itself.
+    #[error("what this host kept of the last verified commit does not fit that commit")]
+    Ratchet,
+}
+
+impl Reason {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Store(why) => why.code(),
+            Self::Missing => "E_OBJECT_MISSING",
+            Self::NotACommit { .. } | Self::Grammar(_) => "E_COMMIT_GRAMMAR",
+            Self::Unsigned => "E_UNSIGNED",
+            Self::Signature(why) => why.code(),
+            Self::KeyUnknown { .. } => "E_KEY_UNKNOWN",
+            Self::KeyTime { .. } => "E_KEY_TIME",
+            Self::Earlier { .. } | Self::Future { .. } => "E_TIME_ORDER",
+            Self::Rules(why) => why.code(),
+            Self::Fleet { .. } => "E_FLEET",
+            Self::Reference { .. } => "E_REF",
+            Self::NotFastForward { .. } => "E_NOT_FAST_FORWARD",
+            Self::Foxtrot { .. } => "E_FOXTROT",
+            Self::Limit(_) => "E_LIMIT",
+            Self::IntroducedKey { .. } => "E_INTRODUCTION",
+            Self::Ratchet => "E_RATCHET",
+        }
+    }
+}

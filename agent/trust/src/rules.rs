@@ -1,0 +1,135 @@
+//! The folder `.trust/` of one revision: its policy and its signers, read and judged as one.
+
+use crate::{
+    Limits, ObjectId, ObjectKind, Objects, StoreError,
+    key::shown,
+    limits::Exceeded,
+    policy::{Policy, PolicyError},
+    signers::{Signers, SignersError},
+    tree::{self, Mode, TreeError},
+};
+
+/// The folder in a fleet repository.
+pub const FOLDER: &str = ".trust";
+/// The list of keys in the folder.
+pub const SIGNERS: &str = "allowed_signers";
+/// The policy in the folder.
+pub const POLICY: &str = "policy.toml";
+
+/// Who may change what, as one revision says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// `.trust/policy.toml`.
+    pub policy: Policy,
+    /// `.trust/allowed_signers`.
+    pub signers: Signers,
+}
+
+/// Why a revision's rules cannot be had. There is no such thing as no rules.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesError {
+    /// Objects cannot be looked up.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An object was not fetched.
+    #[error("object {id}, which is {what}, was not fetched")]
+    Missing {
+        /// What it is.
+        what: &'static str,
+        /// Which one.
+        id: ObjectId,
+    },
+    /// A directory is no canonical tree.
+    #[error("{what} (tree {id}) is malformed")]
+    Tree {
+        /// What it is.
+        what: &'static str,
+        /// Which one.
+        id: ObjectId,
+        /// How.
+        #[source]
+        source: TreeError,
+    },
+    /// Something that must be there is not, or not as a plain file.
+    #[error("the commit has no {0}")]
+    Absent(&'static str),
+    /// The folder holds something else.
+    #[error("the folder .trust holds {0:?}, which this version does not know")]
+    Unknown(String),
+    /// A file in the folder is too large.
+    #[error("a file under .trust is too large: {0}")]
+    Limit(Exceeded),
+    /// The list of keys is refused.
+    #[error(".trust/allowed_signers:{0}")]
+    Signers(SignersError),
+    /// The policy is refused.
+    #[error(".trust/policy.toml:{0}")]
+    Policy(PolicyError),
+}
+
+impl RulesError {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Store(why) => why.code(),
+            Self::Missing { .. } => "E_OBJECT_MISSING",
+            Self::Tree { .. } => "E_TREE_GRAMMAR",
+            Self::Limit(_) => "E_LIMIT",
+            Self::Absent(_) | Self::Unknown(_) | Self::Signers(_) | Self::Policy(_) => "E_POLICY",
+        }
+    }
+}
+
+impl Rules {
+    /// Judges the two files' contents together.
+    pub fn parse(policy: &[u8], signers: &[u8]) -> Result<Self, RulesError> {
+        Ok(Self {
+            policy: Policy::parse(policy).map_err(RulesError::Policy)?,
+            signers: Signers::parse(signers).map_err(RulesError::Signers)?,
+        })
+    }
+
+    /// Reads the folder from its tree.
+    pub(crate) fn read(objects: &dyn Objects, folder: ObjectId, limits: &Limits) -> Result<Self, RulesError> {
+        let what = "the folder .trust";
+        let data = object(objects, folder, ObjectKind::Tree, what)?;
+        let entries = tree::parse(&data).map_err(|source| RulesError::Tree { what, id: folder, source })?;
+        if let Some(entry) =
+            entries.iter().find(|entry| ![SIGNERS.as_bytes(), POLICY.as_bytes()].contains(&entry.name))
+        {
+            return Err(RulesError::Unknown(shown(entry.name)));
+        }
+        let file = |name, what| {
+            let id = tree::find(&entries, name, Mode::File).ok_or(RulesError::Absent(what))?;
+            let data = object(objects, id, ObjectKind::Blob, what)?;
+            Exceeded::check("bytes", data.len() as u64, limits.trust_file_bytes.into())
+                .map_err(RulesError::Limit)?;
+            Ok::<_, RulesError>(data)
+        };
+        let policy = file(POLICY, "plain file .trust/policy.toml")?;
+        let signers = file(SIGNERS, "plain file .trust/allowed_signers")?;
+        Self::parse(&policy, &signers)
+    }
+}
+
+/// The tree of the folder in a root tree.
+pub(crate) fn folder(objects: &dyn Objects, root: ObjectId) -> Result<ObjectId, RulesError> {
+    let what = "the root directory";
+    let data = object(objects, root, ObjectKind::Tree, what)?;
+    let entries = tree::parse(&data).map_err(|source| RulesError::Tree { what, id: root, source })?;
+    tree::find(&entries, FOLDER, Mode::Directory).ok_or(RulesError::Absent("folder .trust"))
+}
+
+fn object(
+    objects: &dyn Objects,
+    id: ObjectId,
+    kind: ObjectKind,
+    what: &'static str,
+) -> Result<Vec<u8>, RulesError> {
+    match objects.get(&id)? {
+        Some(object) if object.kind == kind => Ok(object.data),
+        // An id that the tree says is a directory but whose object is a blob: no Git would have written it.
+        Some(_) => Err(RulesError::Tree { what, id, source: TreeError::Layout { at: 0 } }),
+        None => Err(RulesError::Missing { what, id }),
+    }
+}
