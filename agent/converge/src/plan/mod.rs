@@ -1,5 +1,11 @@
 //! What a pass intends to do, as values that can be printed, compared and tested.
 
+pub(crate) mod inventory;
+pub(crate) mod order;
+pub mod preview;
+pub mod render;
+mod sort;
 pub mod step;
 
+pub use preview::Preview;
 pub use step::{Action, Difference, Disruption, Step, Undo};

@@ -1,0 +1,246 @@
+//! What resources share: one package transaction, one reload of the service manager, starts that wait side by side.
+//!
+//! Every resource goes on until it needs one of these. When nothing else can go on, the first barrier that somebody waits
+//! at is passed by all who wait there, in the order of [`Barrier`]: packages bring files and accounts that others wait for;
+//! what stops makes room before the manager reads again and before anything starts.
+
+use futures_util::future::{self, Either};
+use holdfast_schema::ResourceId;
+
+use super::{
+    Failure, Outcome,
+    run::{Place, Run, Trouble},
+};
+use crate::{
+    host::{Expected, HostError, Write},
+    kinds::unit::level,
+    ledger::Lesson,
+    plan::{
+        Action, Step,
+        order::Item,
+        step::{PackageTransaction, UnitVerb},
+    },
+};
+
+/// How many units are started or stopped at once.
+const SIDE_BY_SIDE: usize = 32;
+
+/// A point at which resources wait for each other. The order is the order in which they are passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Barrier {
+    /// One transaction of the package manager.
+    Packages,
+    /// Units that stop.
+    Stops,
+    /// One reload of the service manager.
+    Reload,
+    /// Units that start, restart, reload or have yet to show that they are healthy.
+    Starts,
+}
+
+impl Barrier {
+    /// Where this action has to wait for others, if it has to.
+    pub(super) fn of(action: &Action) -> Option<Self> {
+        match action {
+            Action::Packages(_) => Some(Self::Packages),
+            Action::ReloadManager => Some(Self::Reload),
+            Action::ControlUnit { verb: UnitVerb::Stop, .. } => Some(Self::Stops),
+            Action::ControlUnit { .. } | Action::AwaitHealth { .. } => Some(Self::Starts),
+            Action::WriteFile { .. }
+            | Action::SetAccess { .. }
+            | Action::MakeDirectory { .. }
+            | Action::MakeSymlink { .. }
+            | Action::RemovePath { .. }
+            | Action::RemoveTree { .. }
+            | Action::EnableUnit { .. }
+            | Action::MaskUnit { .. } => None,
+        }
+    }
+}
+
+impl<'a, H: Write> Run<'a, H> {
+    /// Passes the first barrier that anything waits at. Whether there was one.
+    pub(super) async fn pass_barrier(&mut self) -> bool {
+        let waiting = self.places.iter().filter_map(|place| match place {
+            Place::At(barrier) => Some(*barrier),
+            Place::Open | Place::Good | Place::Bad => None,
+        });
+        let Some(barrier) = waiting.min() else { return false };
+        let at_it = self.places.iter().enumerate().filter(|(_, place)| **place == Place::At(barrier));
+        let waiting: Vec<(usize, &'a Item<'a>)> =
+            at_it.filter_map(|(at, _)| Some((at, self.items.get(at)?))).collect();
+        if let Err(failure) = self.secure(barrier, &waiting) {
+            for (at, _) in waiting {
+                self.end(at, Outcome::Failed(failure.clone()));
+            }
+            return true;
+        }
+        match barrier {
+            Barrier::Packages => self.packages(waiting).await,
+            Barrier::Reload => self.reload(&waiting).await,
+            Barrier::Stops | Barrier::Starts => {
+                for waiting in waiting.chunks(SIDE_BY_SIDE) {
+                    self.control(barrier, waiting).await;
+                }
+            }
+        }
+        true
+    }
+
+    /// Notes durably what a start will owe, before it is begun.
+    fn secure(&mut self, barrier: Barrier, waiting: &[(usize, &'a Item<'a>)]) -> Result<(), Failure> {
+        for (at, item) in waiting.iter().filter(|_| barrier == Barrier::Starts) {
+            let step = self.work.get(at).and_then(|work| work.pending.as_ref());
+            if let Some(Action::ControlUnit { health: Some(_), .. }) = step.map(|step| &step.action)
+                && let Some(lesson) = self.with_unit(item, level::before)
+            {
+                self.keeper.promise(|ledger| ledger.learn(item.id, lesson));
+            }
+        }
+        self.keeper.secure()
+    }
+
+    /// Waits for `action`, unless the pass is stopped first.
+    async fn unless_stopped<T>(&self, action: impl Future<Output = T>) -> Option<T> {
+        match future::select(Box::pin(action), Box::pin(self.stop.wait())).await {
+            Either::Left((result, _)) => Some(result),
+            Either::Right(_) => None,
+        }
+    }
+
+    /// Runs one transaction for all, and judges each package by looking at it. Those that are in the way of the rest are
+    /// left out and the rest is tried again.
+    async fn packages(&mut self, mut waiting: Vec<(usize, &'a Item<'a>)>) {
+        while !waiting.is_empty() {
+            let mut transaction = PackageTransaction::default();
+            for (at, _) in &waiting {
+                if let Some(Step { action: Action::Packages(own), .. }) = self.pending(*at) {
+                    transaction.merge(own.clone());
+                }
+            }
+            let action = Action::Packages(transaction);
+            let run = self.host.run(&action, &Expected::Anything, self.task.contents);
+            let Some(result) = self.unless_stopped(run).await else { return };
+            let error = result.err();
+            let mut left = Vec::new();
+            for (at, item) in std::mem::take(&mut waiting) {
+                if let Some(step) = self.after_transaction(at, item).await {
+                    left.push((at, item, step));
+                }
+            }
+            let culprit = |item: &Item<'_>| error.as_ref().is_some_and(|error| names(error, item.id));
+            let mut retry = left.iter().any(|(_, item, _)| culprit(item));
+            retry &= left.iter().any(|(_, item, _)| !culprit(item));
+            for (at, item, step) in left {
+                let Some(error) = &error else {
+                    let failure = Failure::not_converged(&step);
+                    self.end(at, Outcome::Failed(failure));
+                    continue;
+                };
+                if retry && !culprit(item) {
+                    self.work.entry(at).or_default().pending = Some(step);
+                    waiting.push((at, item));
+                } else {
+                    let own = error.for_package(&item.id.name);
+                    self.end(at, Trouble::from(own).into());
+                }
+            }
+        }
+    }
+
+    /// Looks at a package after its transaction, and ends it if it is in order or cannot be looked at. Gives the step that is
+    /// left.
+    async fn after_transaction(&mut self, at: usize, item: &'a Item<'a>) -> Option<Step> {
+        let verdict = match self.examine(item).await {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                self.end(at, Trouble::from(&error).into());
+                return None;
+            }
+        };
+        let work = self.work.entry(at).or_default();
+        let done = verdict.plan.as_ref().is_ok_and(Vec::is_empty);
+        if let Some(step) = work.pending.take().filter(|_| done) {
+            work.did.push(step.because);
+        }
+        work.complete = false;
+        self.judge(at, item, verdict)?.into_iter().next()
+    }
+
+    /// Makes the service manager read its files again, once for all.
+    async fn reload(&mut self, waiting: &[(usize, &'a Item<'a>)]) {
+        let run = self.host.run(&Action::ReloadManager, &Expected::Anything, self.task.contents);
+        let result = run.await;
+        for (at, _) in waiting {
+            let work = self.work.entry(*at).or_default();
+            let step = work.pending.take();
+            match &result {
+                Ok(()) => work.did.extend(step.map(|step| step.because).filter(|_| work.did.is_empty())),
+                Err(error) => work.error = Some(Trouble::from(error)),
+            }
+            work.passed.insert(Barrier::Reload);
+            self.place(*at, Place::Open);
+        }
+    }
+
+    /// Starts or stops units side by side.
+    async fn control(&mut self, barrier: Barrier, waiting: &[(usize, &'a Item<'a>)]) {
+        let steps: Vec<Option<Step>> =
+            waiting.iter().map(|(at, _)| self.work.entry(*at).or_default().pending.take()).collect();
+        let runs = steps.iter().map(|step| async {
+            match step {
+                Some(step) => self.host.run(&step.action, &step.expects, self.task.contents).await,
+                None => Ok(()),
+            }
+        });
+        // What the service manager was asked to do it goes on doing; the next pass sees how that ended.
+        let Some(results) = self.unless_stopped(future::join_all(runs)).await else { return };
+        for (((at, item), step), result) in waiting.iter().zip(steps).zip(results) {
+            let Some(step) = step else { continue };
+            if let Some(lesson) = self.after_control(item, &step.action, result.as_ref().err()) {
+                self.keeper.learn(|ledger| ledger.learn(item.id, lesson));
+            }
+            let work = self.work.entry(*at).or_default();
+            match result {
+                Ok(()) => work.did.push(step.because),
+                Err(error) => work.error = Some(Trouble::from(&error)),
+            }
+            work.passed.insert(barrier);
+            self.place(*at, Place::Open);
+        }
+    }
+
+    /// What to remember of a unit after it was started, stopped or waited for.
+    fn after_control(
+        &self,
+        item: &'a Item<'a>,
+        action: &Action,
+        error: Option<&HostError>,
+    ) -> Option<Lesson> {
+        let unhealthy = matches!(error, Some(HostError::Unhealthy { .. }));
+        if error.is_some() && !unhealthy {
+            return None;
+        }
+        self.with_unit(item, |subject| match (action, subject.want) {
+            (Action::ControlUnit { verb, .. }, Some(want)) => {
+                Some(level::after(subject, want, *verb, !unhealthy))
+            }
+            (Action::AwaitHealth { .. }, Some(want)) if !unhealthy => level::healthy(subject, want),
+            _ => None,
+        })
+    }
+
+    fn pending(&self, at: usize) -> Option<&Step> {
+        self.work.get(&at)?.pending.as_ref()
+    }
+}
+
+/// Whether an error of a transaction is about this very package.
+fn names(error: &HostError, id: &ResourceId) -> bool {
+    let is_it = |package: &str| package.split('=').next() == Some(id.name.as_str());
+    match error {
+        HostError::Packages { failed } => failed.keys().any(|package| is_it(package)),
+        HostError::Package { package, .. } | HostError::PackageNotFound { package } => is_it(package),
+        _ => false,
+    }
+}

@@ -1,0 +1,143 @@
+//! The dry run: the same looks and the same thoughts as a pass, and nothing to act with.
+
+use holdfast_schema::{Sha256, state::Mode};
+
+use super::{Failure, Prints, Task, failure, scan, watched};
+use crate::{
+    host::{HostError, Read},
+    kinds::{self, Around, Fate, Verdict},
+    ledger::Ledger,
+    plan::{
+        Action, Preview, Step, inventory,
+        order::{Item, order},
+        preview::{Change, Diff, Foreseen, Intent, Problem},
+        render,
+    },
+};
+
+/// Stands for whatever a watched resource will be: no fingerprint is like it.
+const WILL_CHANGE: Sha256 = Sha256::from_bytes([0; 32]);
+
+/// Says what [`super::pass`] would do, and changes nothing.
+pub async fn plan<H: Read>(task: &Task<'_>, host: &H, ledger: &Ledger) -> Preview {
+    // What a pass would write down first, written down in a copy.
+    let mut ledger = ledger.clone();
+    let mut prints = scan::scan(task, host, &mut ledger).await;
+    let leaving = inventory::leaving(task.state, &ledger);
+    let held = inventory::excess(task.state.guard, &ledger, &leaving).map(Failure::guarded);
+    let items = order(task.state, |id| task.scope.holds(id), &leaving, &ledger);
+    let watched = watched(task.state, task.scope);
+    let mut preview = Preview::default();
+    let mut unsettled = vec![false; items.len()];
+    for (at, item) in items.iter().enumerate() {
+        let needs_unsettled = item.needs.iter().any(|need| unsettled.get(*need) == Some(&true));
+        let print = watched.contains(item.id);
+        let foreseen = match (&held, item.declared) {
+            (Some(held), None) => Some(problem(item, Intent::Hold, held.clone())),
+            _ => foresee(task, item, print, needs_unsettled, &ledger, &mut prints, host).await,
+        };
+        let changes = match &foreseen {
+            Some(foreseen) => !matches!(foreseen.intent, Intent::Audit | Intent::Release),
+            None => false,
+        };
+        if let Some(unsettled) = unsettled.get_mut(at) {
+            *unsettled = changes || needs_unsettled;
+        }
+        match foreseen {
+            Some(foreseen) => preview.resources.push(foreseen),
+            None if item.declared.is_some() => preview.same += 1,
+            None => {}
+        }
+    }
+    preview
+}
+
+async fn foresee(
+    task: &Task<'_>,
+    item: &Item<'_>,
+    print: bool,
+    needs_unsettled: bool,
+    ledger: &Ledger,
+    prints: &mut Prints,
+    host: &impl Read,
+) -> Option<Foreseen> {
+    let spec = item.declared.map(|resource| &resource.spec);
+    if let Some(holdfast_schema::spec::Spec::Unit(unit)) = spec {
+        for input in unit.restart_on.iter().chain(&unit.reload_on) {
+            scan::look_at(task, input, ledger, host, prints).await;
+        }
+    }
+    let around = Around { state: task.state, ledger, prints };
+    let verdict = kinds::examine(item.id, spec, print, &around, host).await;
+    let failed = |failure: Failure| {
+        let intent = if needs_unsettled { Intent::Later } else { Intent::Fail };
+        problem(item, intent, failure)
+    };
+    let verdict = match verdict {
+        Ok(verdict) => verdict,
+        Err(error) => return Some(failed(Failure::from(&error))),
+    };
+    let Verdict { plan, fate, print, .. } = verdict;
+    let steps = match plan {
+        Ok(steps) => steps,
+        Err(refusal) => return Some(failed(Failure::from(&refusal))),
+    };
+    let audit = item.declared.is_some_and(|resource| resource.mode == Mode::Audit);
+    if let Some(print) = print {
+        let print = if steps.is_empty() || audit { print } else { WILL_CHANGE };
+        prints.insert(item.id.clone(), print);
+    }
+    if steps.is_empty() {
+        let Some(Fate::Released(why)) = fate else { return None };
+        let why = Problem { code: None, message: why.to_owned(), remedy: None };
+        let id = item.id.clone();
+        return Some(Foreseen { id, intent: Intent::Release, changes: Vec::new(), problem: Some(why) });
+    }
+    let intent = match item.declared {
+        None => Intent::Remove,
+        Some(_) if audit => Intent::Audit,
+        Some(_) if creates(&steps) => Intent::Create,
+        Some(_) => Intent::Change,
+    };
+    let mut changes = Vec::with_capacity(steps.len());
+    for step in steps {
+        let diff = diff(task, &step, host).await;
+        changes.push(Change::of(step, diff));
+    }
+    Some(Foreseen { id: item.id.clone(), intent, changes, problem: None })
+}
+
+fn problem(item: &Item<'_>, intent: Intent, failure: Failure) -> Foreseen {
+    let Failure { code, detail, remedy, .. } = failure;
+    let problem = Some(Problem { code: Some(code), message: detail, remedy });
+    Foreseen { id: item.id.clone(), intent, changes: Vec::new(), problem }
+}
+
+/// Whether the first step makes something where nothing is.
+fn creates(steps: &[Step]) -> bool {
+    let nothing = |from: &str| matches!(from, "none" | "not installed");
+    steps.first().is_some_and(|step| nothing(&step.because.from))
+}
+
+/// What a step would change in a file.
+async fn diff(task: &Task<'_>, step: &Step, host: &impl Read) -> Option<Diff> {
+    let Action::WriteFile { path, content, sensitive, .. } = &step.action else { return None };
+    if *sensitive {
+        return Some(Diff::Hidden("the content is a secret".to_owned()));
+    }
+    // One byte more than is shown tells that there is more.
+    let limit = render::LARGEST_DIFF + 1;
+    if content.size >= limit {
+        return Some(Diff::Hidden(format!("too large for a diff: {} bytes", content.size)));
+    }
+    let failed = |error: &dyn std::error::Error| Some(Diff::Hidden(failure::chain(error)));
+    let new = match task.contents.content(&content.sha256) {
+        Ok(new) => new,
+        Err(error) => return failed(&error),
+    };
+    let old: Result<_, HostError> = host.bytes(path, limit).await;
+    match old {
+        Ok(old) => Some(render::compare(path.as_str(), old.as_deref(), &new)),
+        Err(error) => failed(&error),
+    }
+}

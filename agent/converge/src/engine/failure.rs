@@ -1,0 +1,149 @@
+//! Why a resource is not in order, as it is told to people.
+
+use std::error::Error;
+
+use crate::{
+    host::{HostError, Retry},
+    kinds::Refusal,
+    plan::{Step, inventory::Excess},
+};
+
+/// Code, meaning and remedy of every failure that the engine and the kinds add to those of the host.
+pub const CODES: &[(&str, &str, &str)] = &[
+    (
+        "E_NOT_CONVERGED",
+        "the change was made without an error, and the host still differs",
+        "look for what undoes it: another manager, a package's script, a unit that ends at once",
+    ),
+    (
+        "E_LEDGER_SAVE",
+        "the local memory could not be saved, so nothing that depends on it was changed",
+        "free some space under /var/lib/holdfast and check that it can be written",
+    ),
+    (
+        "E_LEDGER_DAMAGED",
+        "the local memory of what Holdfast owns cannot be read",
+        "put back a copy, or remove it: then nothing is pruned that is not declared, and ownership is learned anew",
+    ),
+    (
+        "E_LEDGER_FORMAT",
+        "a newer agent wrote the local memory of what Holdfast owns",
+        "install that version of the agent again",
+    ),
+    (
+        "E_REMOVAL_GUARD",
+        "the pass would remove more than `[guard]` in fleet.toml lets through, so it removes nothing",
+        "check what the last change took away; if it is meant, raise the guard",
+    ),
+    (
+        "E_PURGE_LIMIT",
+        "a purged directory holds more undeclared entries than its purge_limit",
+        "declare what should stay, or raise `purge_limit`",
+    ),
+    (
+        "E_FOREIGN_NAME",
+        "a purged directory holds an entry whose name is not UTF-8 or has control characters",
+        "rename or remove it by hand",
+    ),
+    (
+        "E_NOT_EMPTY",
+        "a directory that should be absent holds something",
+        "empty it, or set `purge = true` to remove all that is in it",
+    ),
+    (
+        "E_NOT_ENABLABLE",
+        "a unit that should be enabled has no [Install] section",
+        "give the unit an [Install] section, or do not set `enabled`",
+    ),
+    (
+        "E_STOPPED",
+        "the agent was told to stop before the resource's turn had come or ended",
+        "nothing to do: the next pass goes on",
+    ),
+];
+
+/// Why a resource is not in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The stable code.
+    pub code: &'static str,
+    /// What went wrong, in words that may leave the host: nothing that a program said, no content.
+    pub message: String,
+    /// All of it, for the local log and for people on the host.
+    pub detail: String,
+    /// What mends it.
+    pub remedy: Option<&'static str>,
+    /// When trying again makes sense.
+    pub retry: Retry,
+}
+
+impl From<&HostError> for Failure {
+    fn from(error: &HostError) -> Self {
+        let detail = chain(error);
+        let message = match error {
+            HostError::Invalid { path, command, .. } => format!("validating {path} with {command} failed"),
+            HostError::Command { command, .. } => format!("{command} failed"),
+            HostError::Package { package, .. } => format!("package {package} could not be brought in order"),
+            HostError::Unhealthy { unit, .. } => format!("unit {unit} is not healthy"),
+            _ => detail.clone(),
+        };
+        Self { code: error.code(), message, detail, remedy: error.remedy(), retry: error.retry() }
+    }
+}
+
+impl From<&Refusal> for Failure {
+    fn from(refusal: &Refusal) -> Self {
+        Self::plain(refusal.code(), refusal.to_string(), Some(refusal.remedy()), refusal.retry())
+    }
+}
+
+impl Failure {
+    fn plain(code: &'static str, message: String, remedy: Option<&'static str>, retry: Retry) -> Self {
+        Self { code, detail: message.clone(), message, remedy, retry }
+    }
+
+    /// Everything was done, and a difference is left.
+    pub(crate) fn not_converged(step: &Step) -> Self {
+        let because = &step.because;
+        let message = format!(
+            "still differs after the change: {} is {}, not {}",
+            because.field, because.from, because.to
+        );
+        let remedy = "look for what undoes it: another manager, a package's script, a unit that ends at once";
+        Self::plain("E_NOT_CONVERGED", message, Some(remedy), Retry::Soon)
+    }
+
+    /// The ledger could not be saved.
+    pub(crate) fn unsaved(error: &std::io::Error) -> Self {
+        let message = format!("save the ledger: {}", chain(error));
+        let remedy = "free some space under /var/lib/holdfast and check that it can be written";
+        Self::plain("E_LEDGER_SAVE", message, Some(remedy), Retry::Soon)
+    }
+
+    /// The removal guard holds the pass's removals.
+    pub(crate) fn guarded(excess: Excess) -> Self {
+        let Excess { removals, owned } = excess;
+        let message =
+            format!("the pass would remove {removals} of {owned} owned resources, so it removes none");
+        let remedy = "check what the last change took away; if it is meant, raise `[guard]` in fleet.toml";
+        Self::plain("E_REMOVAL_GUARD", message, Some(remedy), Retry::NextRevision)
+    }
+
+    /// The pass was stopped first.
+    pub(crate) fn stopped() -> Self {
+        let message = "the agent was told to stop first".to_owned();
+        Self::plain("E_STOPPED", message, Some("nothing to do: the next pass goes on"), Retry::Soon)
+    }
+}
+
+/// An error with its causes.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

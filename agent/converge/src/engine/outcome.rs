@@ -1,0 +1,99 @@
+//! How a pass ended.
+
+use std::collections::BTreeMap;
+
+use holdfast_schema::ResourceId;
+
+use super::failure::Failure;
+use crate::plan::Difference;
+
+/// How one resource ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was in order.
+    Same,
+    /// It was brought in order: what differed before.
+    Changed(Vec<Difference>),
+    /// Git no longer has it, and now the host does not have it either.
+    Removed,
+    /// Git no longer has it; it stays as it is and is Holdfast's no longer: why.
+    Released(&'static str),
+    /// It differs and is only audited.
+    Differs(Vec<Difference>),
+    /// It could not be brought in order.
+    Failed(Failure),
+    /// It was not tried, because this one is not in order.
+    Blocked {
+        /// The resource at the root of it.
+        by: ResourceId,
+    },
+    /// Something outside Holdfast must end first, or the pass was stopped.
+    Waiting(Failure),
+    /// A guard keeps it as it is.
+    Held(Failure),
+    /// This host or this agent lacks what it needs.
+    Unsupported(Failure),
+}
+
+/// How a pass ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// Every resource that is not [`Outcome::Same`].
+    pub outcomes: BTreeMap<ResourceId, Outcome>,
+    /// How many declared resources were in order.
+    pub same: u32,
+    /// Whether the pass was told to stop before its end.
+    pub stopped: bool,
+    /// Why the ledger could not be saved, if it could not: what this pass learned may be lost.
+    pub unsaved: Option<Failure>,
+}
+
+impl Outcome {
+    /// Whether what needs this resource can begin.
+    pub(super) fn lets_others_begin(&self) -> bool {
+        match self {
+            Self::Same | Self::Changed(_) | Self::Removed | Self::Released(_) | Self::Differs(_) => true,
+            Self::Failed(_)
+            | Self::Blocked { .. }
+            | Self::Waiting(_)
+            | Self::Held(_)
+            | Self::Unsupported(_) => false,
+        }
+    }
+
+    /// One line in the log for what a person would want to know; what stays the same from pass to pass is only for debugging.
+    pub(super) fn log(&self, id: &ResourceId) {
+        let failed = |failure: &Failure, what: &'static str| {
+            tracing::warn!(resource = %id, code = failure.code, error = failure.detail, "{what}");
+        };
+        match self {
+            Self::Same => {}
+            Self::Changed(differences) => {
+                tracing::info!(resource = %id, what = list(differences), "changed");
+            }
+            Self::Removed => tracing::info!(resource = %id, "removed"),
+            Self::Released(why) => tracing::info!(resource = %id, why, "released"),
+            Self::Differs(differences) => {
+                tracing::debug!(resource = %id, what = list(differences), "differs, and is only audited");
+            }
+            Self::Failed(failure) => failed(failure, "failed"),
+            Self::Unsupported(failure) => failed(failure, "not supported"),
+            Self::Blocked { by } => tracing::debug!(resource = %id, %by, "blocked"),
+            Self::Waiting(failure) => {
+                tracing::info!(resource = %id, code = failure.code, what = failure.detail, "waiting");
+            }
+            Self::Held(failure) => {
+                tracing::debug!(resource = %id, code = failure.code, what = failure.message, "held");
+            }
+        }
+    }
+}
+
+/// Differences in one line.
+pub(crate) fn list(differences: &[Difference]) -> String {
+    let words: Vec<String> = differences
+        .iter()
+        .map(|difference| format!("{}: {} → {}", difference.field, difference.from, difference.to))
+        .collect();
+    words.join("; ")
+}

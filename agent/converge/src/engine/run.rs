@@ -1,0 +1,366 @@
+//! The pass itself: every resource goes on by itself until it is done or needs what all share; see [`super::barrier`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdfast_schema::{KindName, ResourceId, spec::Spec, state::Mode};
+
+use super::{Failure, Outcome, Prints, Report, Stop, Task, barrier::Barrier, keeper::Keeper, scan, watched};
+use crate::{
+    host::{Expected, HostError, Write},
+    kinds::{self, Around, Fate, Verdict},
+    plan::{Action, Difference, Step, order::Item},
+};
+
+/// How often a resource is planned again because something changed under Holdfast's hands.
+const MOST_CONFLICTS: u8 = 2;
+
+/// A pass under way.
+pub(super) struct Run<'a, H> {
+    pub(super) task: &'a Task<'a>,
+    pub(super) host: &'a H,
+    pub(super) keeper: Keeper<'a>,
+    pub(super) items: &'a [Item<'a>],
+    pub(super) places: Vec<Place>,
+    /// What happened to a resource so far; only of those to which something did.
+    pub(super) work: BTreeMap<usize, Work>,
+    prints: Prints,
+    watched: BTreeSet<&'a ResourceId>,
+    /// Why nothing is removed that Git no longer has.
+    held: Option<Failure>,
+    pub(super) stop: &'a Stop,
+    report: Report,
+}
+
+/// Where a resource is in the pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Not begun, or free to go on.
+    Open,
+    /// Waits at a barrier.
+    At(Barrier),
+    /// Ended, so that what needs it can begin.
+    Good,
+    /// Ended, so that what needs it cannot begin.
+    Bad,
+}
+
+/// What happened to a resource so far.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    /// The differences that were dealt with.
+    pub(super) did: Vec<Difference>,
+    /// What went wrong; looking again decides whether it matters.
+    pub(super) error: Option<Trouble>,
+    /// The step that waits at a barrier.
+    pub(super) pending: Option<Step>,
+    /// Whether nothing was planned beyond the last step that was run.
+    pub(super) complete: bool,
+    /// The barriers that it went through.
+    pub(super) passed: BTreeSet<Barrier>,
+    conflicts: u8,
+}
+
+/// What went wrong, and whether it is a matter of waiting.
+#[derive(Debug, Clone)]
+pub(super) enum Trouble {
+    Failed(Failure),
+    Waiting(Failure),
+    Unsupported(Failure),
+}
+
+impl From<&HostError> for Trouble {
+    fn from(error: &HostError) -> Self {
+        let failure = Failure::from(error);
+        match error {
+            HostError::Busy { .. } | HostError::ManagerGone { .. } => Self::Waiting(failure),
+            HostError::Unsupported { .. } => Self::Unsupported(failure),
+            _ => Self::Failed(failure),
+        }
+    }
+}
+
+impl From<Trouble> for Outcome {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Failed(failure) => Self::Failed(failure),
+            Trouble::Waiting(failure) => Self::Waiting(failure),
+            Trouble::Unsupported(failure) => Self::Unsupported(failure),
+        }
+    }
+}
+
+impl<'a, H: Write> Run<'a, H> {
+    pub(super) fn new(
+        task: &'a Task<'a>,
+        host: &'a H,
+        keeper: Keeper<'a>,
+        items: &'a [Item<'a>],
+        prints: Prints,
+        held: Option<Failure>,
+        stop: &'a Stop,
+    ) -> Self {
+        let places = vec![Place::Open; items.len()];
+        let watched = watched(task.state, task.scope);
+        let (work, report) = (BTreeMap::new(), Report::default());
+        Self { task, host, keeper, items, places, work, prints, watched, held, stop, report }
+    }
+
+    /// Runs to the end.
+    pub(super) async fn all(mut self) -> Report {
+        loop {
+            self.sweep().await;
+            if self.stop.requested() || !self.pass_barrier().await {
+                break;
+            }
+        }
+        self.report.stopped = self.stop.requested();
+        for (at, place) in self.places.clone().into_iter().enumerate() {
+            match place {
+                Place::Good | Place::Bad => {}
+                Place::Open | Place::At(_) if self.report.stopped => {
+                    self.end(at, Outcome::Waiting(Failure::stopped()));
+                }
+                Place::Open | Place::At(_) => self.block(at),
+            }
+        }
+        self.report.unsaved = self.keeper.finish();
+        self.report
+    }
+
+    /// Takes every resource that can go on as far as it goes.
+    async fn sweep(&mut self) {
+        for at in 0..self.items.len() {
+            if self.stop.requested() {
+                return;
+            }
+            if self.places.get(at) != Some(&Place::Open) {
+                continue;
+            }
+            let Some(item) = self.items.get(at) else { continue };
+            let place = |at: &usize| self.places.get(*at).copied().unwrap_or(Place::Open);
+            if item.needs.iter().any(|need| place(need) == Place::Bad) {
+                self.block(at);
+            } else if item.needs.iter().all(|need| place(need) == Place::Good)
+                && item.after.iter().all(|before| matches!(place(before), Place::Good | Place::Bad))
+            {
+                self.advance(at, item).await;
+            }
+        }
+    }
+
+    /// Takes one resource on: observes, plans, runs, and observes again, until it is done or at a barrier.
+    async fn advance(&mut self, at: usize, item: &Item<'a>) {
+        if item.declared.is_none()
+            && let Some(held) = &self.held
+        {
+            let held = held.clone();
+            return self.end(at, Outcome::Held(held));
+        }
+        loop {
+            let verdict = match self.examine(item).await {
+                Ok(verdict) => verdict,
+                Err(error) => {
+                    let trouble = self.take_error(at).unwrap_or_else(|| Trouble::from(&error));
+                    return self.end(at, trouble.into());
+                }
+            };
+            let Some(steps) = self.judge(at, item, verdict) else { return };
+            if !self.run_steps(at, item, steps).await {
+                return;
+            }
+        }
+    }
+
+    /// Looks at one resource and notes what that teaches.
+    pub(super) async fn examine(&mut self, item: &Item<'a>) -> Result<Verdict, HostError> {
+        let spec = item.declared.map(|resource| &resource.spec);
+        if let Some(Spec::Unit(unit)) = spec {
+            for input in unit.restart_on.iter().chain(&unit.reload_on) {
+                scan::look_at(self.task, input, self.keeper.ledger(), self.host, &mut self.prints).await;
+            }
+        }
+        let around = Around { state: self.task.state, ledger: self.keeper.ledger(), prints: &self.prints };
+        let print = self.watched.contains(item.id);
+        let mut verdict = kinds::examine(item.id, spec, print, &around, self.host).await?;
+        for lesson in verdict.lessons.drain(..) {
+            self.keeper.learn(|ledger| ledger.learn(item.id, lesson));
+        }
+        if let Some(print) = verdict.print {
+            self.prints.insert(item.id.clone(), print);
+        }
+        Ok(verdict)
+    }
+
+    /// Ends the resource if there is nothing to run; else gives the steps.
+    pub(super) fn judge(&mut self, at: usize, item: &Item<'a>, verdict: Verdict) -> Option<Vec<Step>> {
+        let steps = match verdict.plan {
+            Ok(steps) => steps,
+            Err(refusal) => {
+                let trouble = self.take_error(at).unwrap_or_else(|| Trouble::Failed(Failure::from(&refusal)));
+                self.end(at, trouble.into());
+                return None;
+            }
+        };
+        let Some(first) = steps.first() else {
+            self.in_order(at, item, verdict.fate);
+            return None;
+        };
+        if item.declared.is_some_and(|resource| resource.mode == Mode::Audit) {
+            self.end(at, Outcome::Differs(steps.into_iter().map(|step| step.because).collect()));
+            return None;
+        }
+        if let Some(trouble) = self.take_error(at) {
+            self.end(at, trouble.into());
+            return None;
+        }
+        if let Some(work) = self.work.get(&at) {
+            // What was done must have had its effect; what is shared is asked for once in a pass.
+            let again = steps
+                .iter()
+                .find(|step| Barrier::of(&step.action).is_some_and(|barrier| work.passed.contains(&barrier)));
+            if let Some(step) = again.or(work.complete.then_some(first)) {
+                let failure = Failure::not_converged(step);
+                self.end(at, Outcome::Failed(failure));
+                return None;
+            }
+        }
+        Some(steps)
+    }
+
+    /// Runs steps up to the next barrier. Whether to look again at once.
+    async fn run_steps(&mut self, at: usize, item: &Item<'a>, steps: Vec<Step>) -> bool {
+        let count = steps.len();
+        for (index, step) in steps.into_iter().enumerate() {
+            if self.stop.requested() {
+                return false;
+            }
+            let last = index + 1 == count;
+            if let Some(barrier) = Barrier::of(&step.action) {
+                let work = self.work.entry(at).or_default();
+                work.complete = last;
+                work.pending = Some(step);
+                self.place(at, Place::At(barrier));
+                return false;
+            }
+            if let Err(failure) = self.promise(item.id, &step) {
+                self.end(at, Outcome::Failed(failure));
+                return false;
+            }
+            let result = self.host.run(&step.action, &step.expects, self.task.contents).await;
+            let work = self.work.entry(at).or_default();
+            match result {
+                Ok(()) => {
+                    self.keeper.learn(|ledger| ledger.did(item.id, &step.action, &step.expects));
+                    work.did.push(step.because);
+                    work.complete = last;
+                }
+                Err(HostError::Changed { .. }) if work.conflicts < MOST_CONFLICTS => {
+                    work.conflicts += 1;
+                    work.complete = false;
+                    return true;
+                }
+                Err(error) => {
+                    work.error = Some(Trouble::from(&error));
+                    return true;
+                }
+            }
+        }
+        true
+    }
+
+    /// Notes what a step is about to make, durably, before it is made.
+    fn promise(&mut self, id: &ResourceId, step: &Step) -> Result<(), Failure> {
+        let absent = step.expects == Expected::Nothing;
+        let made = match &step.action {
+            Action::WriteFile { path, content, .. } => Some((path, Some(content.sha256))),
+            Action::MakeSymlink { path, target } => {
+                Some((path, Some(holdfast_schema::Sha256::of(target.as_bytes()))))
+            }
+            Action::MakeDirectory { path, .. } => Some((path, None)),
+            _ => None,
+        };
+        if let Some((path, digest)) = made {
+            self.keeper.promise(|ledger| ledger.intend(id, path, digest, absent));
+        }
+        self.keeper.secure()
+    }
+
+    /// Ends a resource that needs nothing more.
+    fn in_order(&mut self, at: usize, item: &Item<'a>, fate: Option<Fate>) {
+        let work = self.work.remove(&at).unwrap_or_default();
+        if let Some(Trouble::Failed(failure) | Trouble::Waiting(failure)) = &work.error {
+            tracing::debug!(resource = %item.id, error = failure.detail, "in order in spite of an error");
+        }
+        let changed = !work.did.is_empty();
+        let outcome = match (item.declared, fate) {
+            (Some(resource), _) => {
+                if kinds::is_absent(&resource.spec) && resource.mode == Mode::Enforce {
+                    self.keeper.learn(|ledger| ledger.forget(item.id));
+                }
+                if changed { Outcome::Changed(work.did) } else { Outcome::Same }
+            }
+            (None, Some(Fate::InUse)) => Outcome::Same,
+            (None, Some(Fate::Released(why))) => {
+                self.keeper.learn(|ledger| ledger.forget(item.id));
+                Outcome::Released(why)
+            }
+            (None, Some(Fate::Gone) | None) => {
+                self.keeper.learn(|ledger| ledger.forget(item.id));
+                if changed { Outcome::Removed } else { Outcome::Same }
+            }
+        };
+        self.end(at, outcome);
+    }
+
+    /// Ends a resource because of one that it needs.
+    fn block(&mut self, at: usize) {
+        let Some(item) = self.items.get(at) else { return };
+        let bad = |need: &&usize| self.places.get(**need) != Some(&Place::Good);
+        let need = item.needs.iter().find(bad).and_then(|need| self.items.get(*need));
+        let Some(need) = need else { return };
+        let by = match self.report.outcomes.get(need.id) {
+            Some(Outcome::Blocked { by }) => by.clone(),
+            _ => need.id.clone(),
+        };
+        self.end(at, Outcome::Blocked { by });
+    }
+
+    /// Notes how a resource ended, and says so if it is worth a line.
+    pub(super) fn end(&mut self, at: usize, outcome: Outcome) {
+        let Some(item) = self.items.get(at) else { return };
+        self.work.remove(&at);
+        outcome.log(item.id);
+        let good = outcome.lets_others_begin();
+        self.place(at, if good { Place::Good } else { Place::Bad });
+        match outcome {
+            Outcome::Same if item.declared.is_some() => self.report.same += 1,
+            Outcome::Same => {}
+            outcome => drop(self.report.outcomes.insert(item.id.clone(), outcome)),
+        }
+    }
+
+    pub(super) fn place(&mut self, at: usize, place: Place) {
+        if let Some(slot) = self.places.get_mut(at) {
+            *slot = place;
+        }
+    }
+
+    fn take_error(&mut self, at: usize) -> Option<Trouble> {
+        self.work.get_mut(&at)?.error.take()
+    }
+
+    /// The unit's part of the state, with what is remembered of it.
+    pub(super) fn with_unit<T>(
+        &self,
+        item: &Item<'a>,
+        think: impl FnOnce(&kinds::Subject<'_, holdfast_schema::spec::UnitSpec>) -> T,
+    ) -> T {
+        let ledger = self.keeper.ledger();
+        let around = Around { state: self.task.state, ledger, prints: &self.prints };
+        let want = item.declared.and_then(|resource| match &resource.spec {
+            Spec::Unit(unit) if item.id.kind == KindName::Unit => Some(unit),
+            _ => None,
+        });
+        think(&kinds::Subject { id: item.id, want, entry: ledger.entry(item.id), around: &around })
+    }
+}

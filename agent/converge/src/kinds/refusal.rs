@@ -1,0 +1,93 @@
+//! Why a kind will not plan what is asked.
+
+use crate::host::Retry;
+
+/// Why a kind will not plan what is asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The thing in the way is not Holdfast's own, nor of a kind that it replaces.
+    #[error("{path} is {found}, which Holdfast does not replace")]
+    InTheWay {
+        /// Where.
+        path: String,
+        /// What was found there, with its article.
+        found: &'static str,
+    },
+    /// A named user or group does not exist.
+    #[error("there is no {what} {name:?} on this host")]
+    NoSuchAccount {
+        /// `user` or `group`.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A directory holds more undeclared entries than may be purged.
+    #[error("{path} holds {found} entries that nothing declares, and its purge_limit is {limit}")]
+    PurgeLimit {
+        /// The directory.
+        path: String,
+        /// How many there are.
+        found: usize,
+        /// How many may go.
+        limit: u32,
+    },
+    /// A directory holds an entry whose name cannot be written in a state.
+    #[error("{path} holds an entry with a name that cannot be managed: {name}")]
+    ForeignName {
+        /// The directory.
+        path: String,
+        /// The name, escaped.
+        name: String,
+    },
+    /// A directory that should go holds something.
+    #[error("{path} should be absent and is not empty")]
+    NotEmpty {
+        /// The directory.
+        path: String,
+    },
+    /// A unit file that cannot be enabled.
+    #[error("unit {unit} cannot be enabled: it is {state}")]
+    NotEnablable {
+        /// Which unit.
+        unit: String,
+        /// Its `UnitFileState`.
+        state: String,
+    },
+}
+
+impl Refusal {
+    /// The stable, documented code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InTheWay { .. } => "E_IN_THE_WAY",
+            Self::NoSuchAccount { .. } => "E_NO_ACCOUNT",
+            Self::PurgeLimit { .. } => "E_PURGE_LIMIT",
+            Self::ForeignName { .. } => "E_FOREIGN_NAME",
+            Self::NotEmpty { .. } => "E_NOT_EMPTY",
+            Self::NotEnablable { .. } => "E_NOT_ENABLABLE",
+        }
+    }
+
+    /// When trying again makes sense.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::NoSuchAccount { .. } => Retry::Soon,
+            Self::PurgeLimit { .. } | Self::NotEmpty { .. } | Self::NotEnablable { .. } => {
+                Retry::NextRevision
+            }
+            Self::InTheWay { .. } | Self::ForeignName { .. } => Retry::Never,
+        }
+    }
+
+    /// What mends it, in one line.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::InTheWay { .. } => "move it away, or declare what it is",
+            Self::NoSuchAccount { .. } => "create it, or let `needs` name the package that brings it",
+            Self::PurgeLimit { .. } => "declare what should stay, or raise `purge_limit`",
+            Self::ForeignName { .. } => "rename or remove it by hand",
+            Self::NotEmpty { .. } => "empty it, or set `purge = true` to remove all that is in it",
+            Self::NotEnablable { .. } => "give the unit an [Install] section, or do not set `enabled`",
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! What Holdfast remembers of a host between passes: what it owns there, and what each unit was last started with.
+//!
+//! A pure value and its changes. Whoever runs passes keeps it on disk, through [`LedgerStore`]. When it is saved is the
+//! engine's part of the contract:
+//!
+//! - **before** a change that depends on it: the claim on a path before the path is made, the digest of a content before
+//!   the content is written, the inputs of a running unit before any of them changes, the health owed before a unit is
+//!   started. A crash therefore never leaves an orphan and never loses a restart;
+//! - **once at the end** of a pass that learned anything else;
+//! - never in a pass that changed and learned nothing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
+
+use holdfast_schema::{AbsolutePath, ResourceId, Sha256};
+use serde::{Deserialize, Serialize};
+
+use crate::{host::Expected, plan::Action};
+
+/// The version of the document that this code writes, and the only one that it reads.
+pub const FORMAT: u32 = 1;
+
+/// Why a ledger cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// It is no ledger, or a damaged one.
+    #[error("read the ledger")]
+    Damaged {
+        /// Where it stops making sense.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A newer agent wrote it.
+    #[error("the ledger has format {found}, and this agent reads only format {FORMAT}")]
+    Format {
+        /// The document's format.
+        found: u32,
+    },
+}
+
+impl LedgerError {
+    /// The stable, documented code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Damaged { .. } => "E_LEDGER_DAMAGED",
+            Self::Format { .. } => "E_LEDGER_FORMAT",
+        }
+    }
+}
+
+/// Keeps a ledger where a crash cannot take it.
+pub trait LedgerStore {
+    /// Replaces the stored ledger, durably and wholly or not at all.
+    ///
+    /// # Errors
+    /// Whatever the store's I/O says. The pass then changes nothing that depends on what could not be saved.
+    fn save(&mut self, ledger: &Ledger) -> io::Result<()>;
+}
+
+/// The local memory of one host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    format: u32,
+    /// Every resource in force, and those that Git no longer has and that are not gone yet.
+    owned: BTreeMap<ResourceId, Entry>,
+}
+
+/// What is remembered of one resource.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Entry {
+    /// The paths that it put on the host or found there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
+    /// What it needed: removals run in the reverse order.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub needs: BTreeSet<ResourceId>,
+    /// What a running unit was last started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Box<Started>>,
+}
+
+/// One path of a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Where.
+    pub path: AbsolutePath,
+    /// Who made it.
+    pub origin: Origin,
+    /// Of a path that Holdfast made: the content that it wrote there, or the link's target. Two while a replacement may or
+    /// may not have happened; none for a directory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub digests: Vec<Sha256>,
+}
+
+/// Who made a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Nothing was there, and Holdfast was about to make it. If it is there now and holds what Holdfast would have
+    /// written, Holdfast made it.
+    Claimed,
+    /// Holdfast made it.
+    Created,
+    /// It was there before. Never removed, only released.
+    Found,
+}
+
+/// What a unit runs with, each input by name with its digest: `content`, `drop-in/<name>`, or a resource's id.
+pub type Inputs = BTreeMap<String, Sha256>;
+
+/// What a running unit was last started with.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Started {
+    /// What it read when it was started: while one differs, a restart is owed.
+    pub restart: Inputs,
+    /// What it read when it was started or last reloaded: while one differs, a reload is owed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reload: Inputs,
+    /// The start that this is about; `None` until it was seen running after Holdfast's own start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invocation: Option<String>,
+    /// A health check that did not succeed yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub owes_health: bool,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self { format: FORMAT, owned: BTreeMap::new() }
+    }
+}
+
+impl Ledger {
+    /// Reads a stored ledger.
+    pub fn parse(bytes: &[u8]) -> Result<Self, LedgerError> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let damaged = |source| LedgerError::Damaged { source };
+        // The usual case is read in one go; the head alone only explains a failure.
+        match serde_json::from_slice::<Self>(bytes) {
+            Ok(ledger) if ledger.format == FORMAT => Ok(ledger),
+            Ok(ledger) => Err(LedgerError::Format { found: ledger.format }),
+            Err(source) => match serde_json::from_slice::<Head>(bytes) {
+                Ok(Head { format }) if format != FORMAT => Err(LedgerError::Format { found: format }),
+                Ok(_) | Err(_) => Err(damaged(source)),
+            },
+        }
+    }
+
+    /// The document to store.
+    pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    /// Every entry.
+    pub fn owned(&self) -> &BTreeMap<ResourceId, Entry> {
+        &self.owned
+    }
+
+    /// The entry of one resource.
+    pub fn entry(&self, id: &ResourceId) -> Option<&Entry> {
+        self.owned.get(id)
+    }
+
+    /// Notes that `path` is about to be made or overwritten with `digest`; `absent` says that nothing is there yet. Whether
+    /// that was news.
+    pub fn intend(
+        &mut self,
+        id: &ResourceId,
+        path: &AbsolutePath,
+        digest: Option<Sha256>,
+        absent: bool,
+    ) -> bool {
+        let entry = self.entry_or_new(id);
+        let Some(mark) = entry.marks.iter_mut().find(|mark| mark.path == *path) else {
+            let origin = if absent { Origin::Claimed } else { Origin::Found };
+            let digests = if absent { digest.into_iter().collect() } else { Vec::new() };
+            entry.marks.push(Mark { path: path.clone(), origin, digests });
+            return true;
+        };
+        if absent {
+            // Nothing is there, so whatever was known of it no longer holds.
+            let known = mark.origin != Origin::Found
+                && digest.map_or(mark.digests.is_empty(), |digest| mark.digests.contains(&digest));
+            if !known {
+                mark.origin = Origin::Claimed;
+                mark.digests = digest.into_iter().collect();
+            }
+            return !known;
+        }
+        match digest {
+            Some(digest) if !mark.covers(Some(digest)) => {
+                mark.digests.push(digest);
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// Notes that `action` was done for a resource. Whether that was news.
+    pub fn did(&mut self, id: &ResourceId, action: &Action, expected: &Expected) -> bool {
+        match action {
+            Action::WriteFile { path, content, .. } => self.made(id, path, Some(content.sha256), expected),
+            Action::MakeSymlink { path, target } => {
+                self.made(id, path, Some(Sha256::of(target.as_bytes())), expected)
+            }
+            Action::MakeDirectory { path, .. } => self.made(id, path, None, expected),
+            // A removal only counts once it was seen.
+            Action::RemovePath { .. }
+            | Action::RemoveTree { .. }
+            | Action::SetAccess { .. }
+            | Action::Packages(_)
+            | Action::ReloadManager
+            | Action::EnableUnit { .. }
+            | Action::MaskUnit { .. }
+            | Action::ControlUnit { .. }
+            | Action::AwaitHealth { .. } => false,
+        }
+    }
+
+    fn made(
+        &mut self,
+        id: &ResourceId,
+        path: &AbsolutePath,
+        digest: Option<Sha256>,
+        expected: &Expected,
+    ) -> bool {
+        let Some(mark) = self.mark_mut(id, path) else { return false };
+        let before = mark.clone();
+        if *expected == Expected::Nothing {
+            mark.origin = Origin::Created;
+        }
+        if mark.origin != Origin::Found {
+            mark.digests = digest.into_iter().collect();
+        }
+        before != *mark
+    }
+
+    /// Takes in what a look at the host taught. Whether that was news.
+    pub fn learn(&mut self, id: &ResourceId, lesson: Lesson) -> bool {
+        match lesson {
+            Lesson::Origin { path, origin } => {
+                let Some(mark) = self.mark_mut(id, &path) else { return false };
+                mark.origin = origin;
+                if origin == Origin::Found {
+                    mark.digests.clear();
+                }
+                true
+            }
+            Lesson::Holds { path, digest } => {
+                let Some(mark) = self.mark_mut(id, &path) else { return false };
+                mark.digests = vec![digest];
+                true
+            }
+            Lesson::Gone { path } => {
+                let Some(entry) = self.owned.get_mut(id) else { return false };
+                entry.marks.retain(|mark| mark.path != path);
+                true
+            }
+            Lesson::Started(started) => {
+                self.entry_or_new(id).started = Some(started);
+                true
+            }
+            Lesson::Stopped => match self.owned.get_mut(id) {
+                Some(entry) => entry.started.take().is_some(),
+                None => false,
+            },
+        }
+    }
+
+    /// Notes what a resource needs now. Whether that was news.
+    pub fn set_needs(&mut self, id: &ResourceId, needs: &BTreeSet<ResourceId>) -> bool {
+        match self.owned.get_mut(id) {
+            Some(entry) if entry.needs == *needs => false,
+            Some(entry) => {
+                entry.needs.clone_from(needs);
+                true
+            }
+            None => {
+                self.entry_or_new(id).needs.clone_from(needs);
+                true
+            }
+        }
+    }
+
+    /// Hands the mark of a path over: another resource speaks for it now. An entry with nothing else left goes. Whether
+    /// that was news.
+    pub fn hand_over(&mut self, path: &AbsolutePath, from: &ResourceId, to: &ResourceId) -> bool {
+        let Some(entry) = self.owned.get_mut(from) else { return false };
+        let Some(position) = entry.marks.iter().position(|mark| mark.path == *path) else { return false };
+        let mark = entry.marks.remove(position);
+        if entry.marks.is_empty() {
+            self.owned.remove(from);
+        }
+        let entry = self.entry_or_new(to);
+        entry.marks.retain(|old| old.path != *path);
+        entry.marks.push(mark);
+        true
+    }
+
+    /// Forgets a resource: its removal is confirmed, or it is released. Whether that was news.
+    pub fn forget(&mut self, id: &ResourceId) -> bool {
+        self.owned.remove(id).is_some()
+    }
+
+    fn entry_or_new(&mut self, id: &ResourceId) -> &mut Entry {
+        self.owned.entry(id.clone()).or_default()
+    }
+
+    fn mark_mut(&mut self, id: &ResourceId, path: &AbsolutePath) -> Option<&mut Mark> {
+        self.owned.get_mut(id)?.marks.iter_mut().find(|mark| mark.path == *path)
+    }
+}
+
+impl Entry {
+    /// The mark of one path.
+    pub fn mark(&self, path: &AbsolutePath) -> Option<&Mark> {
+        self.marks.iter().find(|mark| mark.path == *path)
+    }
+
+    /// Whether Holdfast made anything that this entry speaks of.
+    pub fn made_something(&self) -> bool {
+        self.marks.iter().any(|mark| mark.origin != Origin::Found)
+    }
+}
+
+impl Mark {
+    /// Whether a plan to have `digest` at this path is already written down. It is not for a directory that gives way to
+    /// a file: only its removal makes place for the file's mark.
+    pub fn covers(&self, digest: Option<Sha256>) -> bool {
+        self.origin == Origin::Found
+            || self.digests.is_empty()
+            || digest.is_none_or(|digest| self.digests.contains(&digest))
+    }
+}
+
+/// What a look at the host teaches the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lesson {
+    /// It turned out who made a claimed path.
+    Origin {
+        /// Which path.
+        path: AbsolutePath,
+        /// Who made it.
+        origin: Origin,
+    },
+    /// Of several contents that a path could have, it has this one.
+    Holds {
+        /// Which path.
+        path: AbsolutePath,
+        /// The digest that it has.
+        digest: Sha256,
+    },
+    /// A path that is declared no longer is not there any more.
+    Gone {
+        /// Which path.
+        path: AbsolutePath,
+    },
+    /// What a unit runs with.
+    Started(Box<Started>),
+    /// A unit does not run, and nothing is owed to it.
+    Stopped,
+}
+
+#[cfg(test)]
+mod tests;

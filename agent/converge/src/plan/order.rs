@@ -1,0 +1,160 @@
+//! The order in which a pass takes up its resources.
+//!
+//! What is declared follows its `needs`; a unit also follows what it watches. A removal comes after whatever used the thing
+//! when it was last in force, with two exceptions: what a unit watches goes before the unit, so that the unit is restarted
+//! without it; and what lies under a path that is to be a file goes before the file. Units that go are taken up first, so
+//! that a successor can have their port; everything else that goes is taken up last.
+
+use std::collections::BTreeMap;
+
+use holdfast_schema::{
+    AbsolutePath, HostState, KindName, Resource, ResourceId,
+    spec::{Ensure, Spec},
+};
+
+use super::sort::sort;
+use crate::ledger::Ledger;
+
+/// One resource in the order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Item<'a> {
+    pub(crate) id: &'a ResourceId,
+    /// What is declared; `None` for what Git no longer has.
+    pub(crate) declared: Option<&'a Resource>,
+    /// Places in the order of what must have ended well before this begins.
+    pub(crate) needs: Vec<usize>,
+    /// Places in the order of what must have ended, well or not.
+    pub(crate) after: Vec<usize>,
+}
+
+/// Orders the declared resources that `selected` picks, and what is leaving.
+pub(crate) fn order<'a>(
+    state: &'a HostState,
+    selected: impl Fn(&ResourceId) -> bool,
+    leaving: &'a [ResourceId],
+    ledger: &Ledger,
+) -> Vec<Item<'a>> {
+    let mut items: Vec<Item<'a>> = state
+        .resources
+        .iter()
+        .filter(|(id, _)| selected(id))
+        .map(|(id, resource)| Item { id, declared: Some(resource), needs: Vec::new(), after: Vec::new() })
+        .collect();
+    let declared = items.len();
+    let removals = leaving.iter().filter(|id| selected(id));
+    items.extend(removals.map(|id| Item { id, declared: None, needs: Vec::new(), after: Vec::new() }));
+    // Both parts are sorted, for they come from sorted maps.
+    let ids: Vec<&ResourceId> = items.iter().map(|item| item.id).collect();
+    let (ids_declared, ids_leaving) = ids.split_at(declared);
+    let find_declared = |id: &ResourceId| ids_declared.binary_search(&id).ok();
+    let find_leaving = |id: &ResourceId| ids_leaving.binary_search(&id).ok().map(|at| at + declared);
+
+    for (at, item) in items.iter_mut().enumerate().take(declared) {
+        let Some(resource) = item.declared else { continue };
+        item.needs.extend(resource.needs.iter().filter_map(find_declared));
+        if let Spec::Unit(unit) = &resource.spec {
+            let watched = unit.restart_on.iter().chain(&unit.reload_on);
+            item.needs.extend(watched.filter_map(find_declared));
+        }
+        item.needs.retain(|need| *need != at);
+    }
+    if !ids_leaving.is_empty() {
+        let removals = Removals { state, ledger, ids_leaving, declared };
+        removals.connect(&mut items, &find_declared, &find_leaving);
+    }
+    sort(items)
+}
+
+/// The edges between what goes and the rest.
+struct Removals<'a, 'b> {
+    state: &'a HostState,
+    ledger: &'a Ledger,
+    ids_leaving: &'b [&'b ResourceId],
+    declared: usize,
+}
+
+impl Removals<'_, '_> {
+    fn connect(
+        &self,
+        items: &mut [Item<'_>],
+        find_declared: &impl Fn(&ResourceId) -> Option<usize>,
+        find_leaving: &impl Fn(&ResourceId) -> Option<usize>,
+    ) {
+        let yielding = self.yielding();
+        let mut edge = |from: usize, to: usize, hard: bool| {
+            if let Some(item) = items.get_mut(from)
+                && from != to
+            {
+                if hard { item.needs.push(to) } else { item.after.push(to) }
+            }
+        };
+        for (user, entry) in self.ledger.owned() {
+            let watches = |id: &ResourceId| {
+                let started = entry.started.as_deref();
+                let name = id.to_string();
+                started.is_some_and(|started| {
+                    started.restart.contains_key(&name) || started.reload.contains_key(&name)
+                })
+            };
+            for used in &entry.needs {
+                let Some(removal) = find_leaving(used) else { continue };
+                if let Some(user) = find_leaving(user) {
+                    edge(removal, user, true);
+                } else if let Some(user) = find_declared(user)
+                    && !yielding.contains_key(used)
+                {
+                    if watches(used) { edge(user, removal, false) } else { edge(removal, user, true) }
+                }
+            }
+        }
+        for (removal, successor) in &yielding {
+            if let (Some(removal), Some(successor)) = (find_leaving(removal), find_declared(successor)) {
+                edge(successor, removal, true);
+            }
+        }
+        // A directory goes after what goes from under it, whatever was recorded.
+        for (at, directory) in self.ids_leaving.iter().enumerate() {
+            if directory.kind != KindName::Directory {
+                continue;
+            }
+            let inside = format!("{}/", directory.name);
+            for (other, id) in self.ids_leaving.iter().enumerate() {
+                if self.paths(id).any(|path| path.as_str().starts_with(&inside)) {
+                    edge(at + self.declared, other + self.declared, true);
+                }
+            }
+        }
+    }
+
+    /// What goes from under a path that is to be something else than a directory, with what is to be there.
+    fn yielding(&self) -> BTreeMap<&ResourceId, &ResourceId> {
+        let takes_place = |resource: &Resource| match &resource.spec {
+            Spec::File(file) => file.ensure == Ensure::Present,
+            Spec::Symlink(link) => link.ensure == Ensure::Present,
+            Spec::Directory(_) | Spec::Package(_) | Spec::Unit(_) => false,
+        };
+        let successor = |path: &AbsolutePath| {
+            let mut above = path.parent();
+            while let Some(path) = above {
+                for kind in [KindName::File, KindName::Symlink] {
+                    let id = ResourceId::new(kind, path.as_str());
+                    if let Some((id, resource)) = self.state.resources.get_key_value(&id)
+                        && takes_place(resource)
+                    {
+                        return Some(id);
+                    }
+                }
+                above = path.parent();
+            }
+            None
+        };
+        self.ids_leaving.iter().filter_map(|id| Some((*id, self.paths(id).find_map(successor)?))).collect()
+    }
+
+    fn paths(&self, id: &ResourceId) -> impl Iterator<Item = &AbsolutePath> {
+        self.ledger.entry(id).into_iter().flat_map(|entry| entry.marks.iter().map(|mark| &mark.path))
+    }
+}
+
+#[cfg(test)]
+mod tests;
