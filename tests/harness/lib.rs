@@ -2,10 +2,13 @@
 
 pub mod apt_repository;
 pub mod command;
+pub mod deb;
 pub mod docker;
+pub mod fleet;
 pub mod host;
 pub mod wait;
 
 pub use apt_repository::{AptRepository, Deb};
 pub use command::{Command, Output};
+pub use fleet::Fleet;
 pub use host::Host;
