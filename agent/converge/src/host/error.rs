@@ -271,6 +271,7 @@ impl HostError {
                 io::ErrorKind::ReadOnlyFilesystem => {
                     Some("remount the filesystem read-write, or manage another path")
                 }
+                io::ErrorKind::NotFound => Some("declare the directory that holds it, or name another path"),
                 _ => None,
             },
             Self::Immutable { .. } => Some("lift the mark with `chattr -i -a`, or stop managing it"),

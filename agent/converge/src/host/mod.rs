@@ -5,9 +5,15 @@ use std::{collections::BTreeSet, sync::Arc};
 use holdfast_schema::{AbsolutePath, ContentSource, FileMode, Sha256, UnitName};
 use serde::{Deserialize, Serialize};
 
+mod accounts;
+pub mod clock;
+mod command;
 pub mod error;
+mod files;
+mod local;
 
 pub use error::{HostError, Retry};
+pub use local::{LocalHost, ReadOnlyHost};
 
 use crate::plan::Action;
 
@@ -42,6 +48,10 @@ pub trait Read {
 
     /// A unit's state, from batched reads.
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError>;
+
+    /// Ends a pass: closes what it kept open on the host, such as directories, which would keep a filesystem from being
+    /// unmounted. What it knows stays until the next [`Read::prepare`].
+    fn finish(&self) {}
 }
 
 /// Changes a host.
