@@ -49,6 +49,19 @@ pub enum PassResult {
     Paused,
 }
 
+impl PassResult {
+    /// The word that the document has.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Converged => "converged",
+            Self::Failed => "failed",
+            Self::Waiting => "waiting",
+            Self::Held => "held",
+            Self::Paused => "paused",
+        }
+    }
+}
+
 /// The agent that wrote a status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentInfo {
@@ -154,6 +167,23 @@ pub enum ResourceOutcome {
     Held,
     /// This agent does not know its kind or one of its settings.
     Unsupported,
+}
+
+impl ResourceOutcome {
+    /// The word that the document has.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Removed => "removed",
+            Self::Released => "released",
+            Self::Differs => "differs",
+            Self::Failed => "failed",
+            Self::Blocked => "blocked",
+            Self::Waiting => "waiting",
+            Self::Held => "held",
+            Self::Unsupported => "unsupported",
+        }
+    }
 }
 
 /// Why a text is no status document.

@@ -8,7 +8,7 @@
 
 use std::str::FromStr as _;
 
-use crate::{ObjectId, identity::Identity, key::shown, payload::Payload};
+use crate::{ObjectId, PublicKey, identity::Identity, key::shown, payload::Payload, sshsig::Signature};
 
 #[cfg(test)]
 mod tests;
@@ -133,6 +133,13 @@ fn encoding(value: &[u8]) -> Option<&str> {
 }
 
 impl<'a> Commit<'a> {
+    /// Whether this key signed it. For a commit of known authorship, such as a host's status: who may change a fleet is
+    /// [`crate::verify`]'s question.
+    pub fn is_signed_by(&self, key: &PublicKey) -> bool {
+        let signature = self.signature.as_deref().and_then(|text| Signature::parse(text).ok());
+        signature.is_some_and(|signature| signature.key == *key && signature.verify(&self.payload).is_ok())
+    }
+
     /// Reads a commit's raw bytes, which are without Git's `commit size\0` prefix.
     pub fn parse(data: &'a [u8]) -> Result<Self, CommitError> {
         if let Some(nul) = data.iter().position(|&byte| byte == 0) {

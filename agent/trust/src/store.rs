@@ -180,6 +180,12 @@ impl<F: ReadAt> IndexedObjects<F> {
         Ok(Self { file, index })
     }
 
+    /// How many bytes an object has; `None` when the set does not have it.
+    pub fn size(&self, id: &ObjectId) -> Option<u64> {
+        let found = self.index.binary_search_by_key(id, |place| place.id).ok()?;
+        self.index.get(found).map(|place| place.length.into())
+    }
+
     /// How many different objects there are.
     pub fn len(&self) -> usize {
         self.index.len()
