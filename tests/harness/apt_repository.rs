@@ -118,12 +118,25 @@ impl AptRepository {
         for deb in debs {
             deb.build(folder.path())?;
         }
-        let path = folder.path().to_string_lossy();
+        let repository = Self { folder };
+        repository.index()?;
+        Ok(repository)
+    }
+
+    /// Adds a package that was built elsewhere.
+    pub fn add(&self, deb: &Path) -> Result<()> {
+        let name = deb.file_name().context("a .deb without a name")?;
+        fs::copy(deb, self.folder.path().join(name)).with_context(|| format!("copy {}", deb.display()))?;
+        self.index()
+    }
+
+    fn index(&self) -> Result<()> {
+        let path = self.folder.path().to_string_lossy();
         let index = Command::new(["dpkg-scanpackages", "--multiversion", &path]).run()?;
         let index = index.replace(&format!("Filename: {path}/"), "Filename: ");
-        fs::write(folder.path().join("Packages"), index)?;
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
-        Ok(Self { folder })
+        fs::write(self.folder.path().join("Packages"), index)?;
+        fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o755))
+            .context("open the repository")
     }
 
     /// Makes it the only repository that a host knows, in the place of an earlier one.
