@@ -2,7 +2,16 @@
 
 use serde::Serialize;
 
-use crate::{ResourceId, problem::Location};
+use crate::{
+    Location, Problem, ResourceId,
+    document::{field::Key, source::Span},
+    language::{
+        common::Declared,
+        kinds::{DirectoryTable, FileTable, PackageTable, SymlinkTable, UnitTable},
+    },
+    resolve::{library::Library, merge::Layer},
+    text,
+};
 
 /// A resource's fields with their origins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -11,7 +20,7 @@ pub struct Explanation {
     pub id: ResourceId,
     /// Whether it applies to the host; `false` when its `when` says no.
     pub applies: bool,
-    /// Its fields, in the order of the reference.
+    /// The fields that are set, in the order of the reference.
     pub fields: Vec<FieldOrigin>,
 }
 
@@ -29,10 +38,110 @@ pub struct FieldOrigin {
 /// A value that a layer sets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Setting {
-    /// The value as TOML.
+    /// The value as TOML; `(not shown)` for what is sensitive.
     pub value: String,
     /// Which layer sets it, such as `role web` or `host web-1`.
     pub layer: String,
     /// Where.
     pub at: Location,
+}
+
+/// What one layer says of the resource.
+struct Sets {
+    layer: String,
+    overrides: bool,
+    settings: Vec<(String, String, Span)>,
+}
+
+/// The origins of a resource's fields.
+pub(crate) fn explain(
+    id: &ResourceId,
+    applies: bool,
+    layers: &[Layer],
+    library: &Library<'_>,
+) -> Result<Explanation, Problem> {
+    let mut sets: Vec<Sets> = layers.iter().filter_map(|layer| settings(id, layer)).collect();
+    if sets.is_empty() {
+        let problem = Problem::new("E_NEEDS", format!("no document of the host declares {id}"));
+        return Err(problem.remedy("`holdfast render` lists what the host has"));
+    }
+    // A role that overrides ranks above the other roles; the sort keeps all else in place.
+    let roles = sets.iter().take_while(|one| one.layer.starts_with("role ")).count();
+    if let Some(roles) = sets.get_mut(..roles) {
+        roles.sort_by_key(|one| one.overrides);
+    }
+    let sensitive = sets
+        .iter()
+        .flat_map(|one| &one.settings)
+        .any(|(name, value, _)| name == "sensitive" && value == "true");
+    let mut fields: Vec<FieldOrigin> = Vec::new();
+    for one in sets.iter().rev() {
+        for (name, value, at) in &one.settings {
+            let hidden = sensitive && name == "content";
+            let value = if hidden { "(not shown)".to_owned() } else { value.clone() };
+            let setting = Setting { value, layer: one.layer.clone(), at: library.locate(*at) };
+            match fields.iter_mut().find(|field| same(id, &field.field, name)) {
+                Some(field) => field.overridden.push(setting),
+                None => {
+                    fields.push(FieldOrigin { field: name.clone(), winner: setting, overridden: Vec::new() })
+                }
+            }
+        }
+    }
+    let order = names(id);
+    let rank = |field: &FieldOrigin| {
+        let first = field.field.split('.').next().unwrap_or_default();
+        order.iter().position(|name| *name == first).unwrap_or(order.len())
+    };
+    fields.sort_by_key(rank);
+    Ok(Explanation { id: id.clone(), applies, fields })
+}
+
+/// Whether two names are one field, or displace each other.
+fn same(id: &ResourceId, one: &str, other: &str) -> bool {
+    let (prefix, last) = one.rsplit_once('.').unwrap_or(("", one));
+    let (other_prefix, other_last) = other.rsplit_once('.').unwrap_or(("", other));
+    if prefix != other_prefix {
+        return false;
+    }
+    let _ = id;
+    let exclusive = [["content", "source", "template"], ["http", "tcp", "command"]];
+    last == other_last || exclusive.iter().any(|group| group.contains(&last) && group.contains(&other_last))
+}
+
+/// The fields of a resource's kind, in the order of the reference.
+fn names(id: &ResourceId) -> Vec<&'static str> {
+    fn of<D: Declared>() -> Vec<&'static str> {
+        D::fields().iter().map(|field| field.name).collect()
+    }
+    match id.kind {
+        crate::KindName::File => of::<FileTable>(),
+        crate::KindName::Directory => of::<DirectoryTable>(),
+        crate::KindName::Symlink => of::<SymlinkTable>(),
+        crate::KindName::Package => of::<PackageTable>(),
+        crate::KindName::Unit => of::<UnitTable>(),
+    }
+}
+
+/// What a layer sets of a resource, if it names it.
+fn settings(id: &ResourceId, layer: &Layer) -> Option<Sets> {
+    fn of<D: Declared>(
+        id: &ResourceId,
+        map: Option<&crate::document::source::Located<crate::document::field::Map<D::Name, D>>>,
+        layer: &Layer,
+    ) -> Option<Sets> {
+        let (_, declaration) = map?.value.0.iter().find(|(name, _)| name.text() == id.name)?;
+        let mut settings = Vec::new();
+        declaration.value.list_settings("", &mut settings);
+        let overrides = declaration.value.common().r#override.as_ref().is_some_and(|says| says.value);
+        Some(Sets { layer: text::escape(&layer.label()).into_owned(), overrides, settings })
+    }
+    let all = layer.resources();
+    match id.kind {
+        crate::KindName::File => of::<FileTable>(id, all.file.as_ref(), layer),
+        crate::KindName::Directory => of::<DirectoryTable>(id, all.directory.as_ref(), layer),
+        crate::KindName::Symlink => of::<SymlinkTable>(id, all.symlink.as_ref(), layer),
+        crate::KindName::Package => of::<PackageTable>(id, all.package.as_ref(), layer),
+        crate::KindName::Unit => of::<UnitTable>(id, all.unit.as_ref(), layer),
+    }
 }

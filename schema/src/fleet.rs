@@ -1,10 +1,26 @@
 //! From the repository's documents to what each host should be.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::{
-    Contents, Facts, HostName, HostState, ResourceId,
-    explain::Explanation,
-    problem::{Problem, Problems},
-    repository::Repository,
+    Contents, Facts, HostName, HostState, Problem, Problems, Repository, Resource, ResourceId,
+    document::{field::Key, source::Located},
+    explain::{self, Explanation},
+    language::{
+        common::{Common, Declared},
+        documents::Guard,
+        kinds::{DirectoryTable, FileTable, PackageTable, SymlinkTable, UnitTable},
+    },
+    limits,
+    resolve::{
+        build::Build,
+        check, conflict,
+        library::Library,
+        merge::{self, Layer, Merged},
+        order::{Order, Written},
+        variables,
+    },
+    state::{Mode, RemovalGuard},
 };
 
 /// One host's resolved state and the bytes that it speaks of.
@@ -18,44 +34,243 @@ pub struct Resolved {
 
 /// A fleet repository as it is read. What hosts share is read and parsed once.
 pub struct Fleet<'r> {
-    repository: &'r Repository,
+    library: Library<'r>,
+}
+
+/// The merged resources of one host.
+struct Declarations<'l> {
+    file: Merged<'l, FileTable>,
+    directory: Merged<'l, DirectoryTable>,
+    symlink: Merged<'l, SymlinkTable>,
+    package: Merged<'l, PackageTable>,
+    unit: Merged<'l, UnitTable>,
+}
+
+/// Runs a block for every kind, with `$kind` bound to its merged resources.
+macro_rules! each_kind {
+    ($declarations:expr, $kind:ident => $block:expr) => {{
+        let $kind = &$declarations.file;
+        $block;
+        let $kind = &$declarations.directory;
+        $block;
+        let $kind = &$declarations.symlink;
+        $block;
+        let $kind = &$declarations.package;
+        $block;
+        let $kind = &$declarations.unit;
+        $block;
+    }};
 }
 
 impl<'r> Fleet<'r> {
     /// The fleet in `repository`. Reads nothing yet.
     pub fn new(repository: &'r Repository) -> Self {
-        Self { repository }
-    }
-
-    /// Every host that has a file, by name.
-    pub fn hosts(&self) -> Vec<HostName> {
-        let _ = self.repository;
-        Vec::new()
+        Self { library: Library::new(repository) }
     }
 
     /// What `host` should be. Reads only the documents and files that this host uses.
     ///
     /// # Errors
     /// Everything that is wrong with what this host uses.
-    pub fn resolve(&mut self, host: &HostName, _facts: &Facts) -> Result<Resolved, Problems> {
-        Err(Problem::new("E_HOST_MISSING", format!("there is no hosts/{host}.toml")).into())
+    pub fn resolve(&mut self, host: &HostName, facts: &Facts) -> Result<Resolved, Problems> {
+        self.try_resolve(host, facts).map_err(Problems::from)
     }
 
-    /// Everything that is wrong with any file or host. `facts` says what is known of a host; without facts a sample stands in.
-    pub fn check(&mut self, _facts: &dyn Fn(&HostName) -> Option<Facts>) -> Problems {
-        Problems::default()
+    /// Everything that is wrong with any document or host. `facts` says what is known of a host; for one of which nothing
+    /// is known, [`Facts::sample`] stands in.
+    pub fn check(&mut self, facts: &dyn Fn(&HostName) -> Option<Facts>) -> Problems {
+        let mut problems = Problems::default();
+        check::documents(&mut self.library).into_iter().for_each(|problem| problems.push(problem));
+        let sample = Facts::sample();
+        for host in self.library.repository().hosts() {
+            let own = facts(&host);
+            if let Err(found) = self.try_resolve(&host, own.as_ref().unwrap_or(&sample)) {
+                for problem in found {
+                    problems.push_for(&host, problem);
+                }
+            }
+        }
+        problems.sort();
+        problems
     }
 
     /// Which file and line won each field of one resource of `host`, and what they overrode.
     ///
     /// # Errors
-    /// Everything that is wrong with what this host uses; `E_NEEDS` if no layer declares the resource.
+    /// Everything that is wrong with the documents of this host; `E_NEEDS` if none declares the resource.
     pub fn explain(
         &mut self,
         host: &HostName,
-        _facts: &Facts,
-        _id: &ResourceId,
+        facts: &Facts,
+        id: &ResourceId,
     ) -> Result<Explanation, Problems> {
-        Err(Problem::new("E_HOST_MISSING", format!("there is no hosts/{host}.toml")).into())
+        let layers = merge::layers(host, &mut self.library)?;
+        let mut problems = Vec::new();
+        let declarations = Declarations::merge(&layers, &self.library, &mut problems);
+        let values = variables::variables(&layers, &self.library, &mut problems);
+        let context = variables::context(&values, facts, host, &layers);
+        let mut applies = true;
+        each_kind!(declarations, kind => {
+            for (declared, declaration) in ids(kind).filter(|(declared, _)| declared == id) {
+                let common = declaration.value.common();
+                applies = holds(&declared, common, &mut self.library, &context, &mut problems);
+            }
+        });
+        if !problems.is_empty() {
+            return Err(problems.into());
+        }
+        explain::explain(id, applies, &layers, &self.library).map_err(Problems::from)
+    }
+
+    /// The public keys with which hosts sign their status, as `hosts/*.toml` tell them. Hosts whose documents cannot be
+    /// read, or that tell none, are left out.
+    pub fn status_keys(&mut self) -> BTreeMap<HostName, String> {
+        let hosts = self.library.repository().hosts().into_iter();
+        hosts
+            .filter_map(|host| {
+                let document = self.library.host(&host)?;
+                let key = document.tables.status_key?.value.as_str().to_owned();
+                Some((host, key))
+            })
+            .collect()
+    }
+
+    fn try_resolve(&mut self, host: &HostName, facts: &Facts) -> Result<Resolved, Vec<Problem>> {
+        let layers = merge::layers(host, &mut self.library)?;
+        let mut problems = Vec::new();
+        let declarations = Declarations::merge(&layers, &self.library, &mut problems);
+        let values = variables::variables(&layers, &self.library, &mut problems);
+        // What follows would only repeat in other words what is wrong so far.
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let context = variables::context(&values, facts, host, &layers);
+        let mut resolved = Resolved {
+            state: HostState { host: host.clone(), resources: BTreeMap::new(), guard: guard(&layers) },
+            contents: Contents::default(),
+        };
+        let mut places = BTreeMap::new();
+        let mut written = BTreeMap::new();
+        each_kind!(declarations, kind => {
+            for (id, declaration) in ids(kind) {
+                places.insert(id.clone(), declaration.at);
+                let common = declaration.value.common();
+                if holds(&id, common, &mut self.library, &context, &mut problems) {
+                    let mut build = Build {
+                        library: &mut self.library,
+                        context: &context,
+                        contents: &mut resolved.contents,
+                        problems: &mut problems,
+                    };
+                    if let Some(resource) = resource(&id, declaration, &mut build) {
+                        resolved.state.resources.insert(id.clone(), resource);
+                    }
+                    written.insert(id, needs(common));
+                }
+            }
+        });
+        for (name, unit) in &declarations.unit {
+            if let Some(written) = written.get_mut(&ResourceId::new(UnitTable::KIND, name.as_str())) {
+                written.restart_on =
+                    unit.value.restart_on.iter().flat_map(|list| list.value.0.clone()).collect();
+                written.reload_on =
+                    unit.value.reload_on.iter().flat_map(|list| list.value.0.clone()).collect();
+            }
+        }
+        if places.len() > limits::RESOURCES {
+            let message = format!(
+                "a host cannot have more than {} resources; this one has {}",
+                limits::RESOURCES,
+                places.len()
+            );
+            return Err(vec![Problem::new("E_LIMIT", message)]);
+        }
+        if problems.is_empty() {
+            conflict::find(&resolved.state, &places, &self.library, &mut problems);
+            let order = Order { written: &written, places: &places, library: &self.library };
+            order.apply(&mut resolved.state, &mut problems);
+        }
+        if problems.is_empty() { Ok(resolved) } else { Err(problems) }
+    }
+}
+
+impl<'l> Declarations<'l> {
+    fn merge(layers: &'l [Layer], library: &Library<'_>, problems: &mut Vec<Problem>) -> Self {
+        Self {
+            file: merge::merge(layers, |all| all.file.as_ref(), library, problems),
+            directory: merge::merge(layers, |all| all.directory.as_ref(), library, problems),
+            symlink: merge::merge(layers, |all| all.symlink.as_ref(), library, problems),
+            package: merge::merge(layers, |all| all.package.as_ref(), library, problems),
+            unit: merge::merge(layers, |all| all.unit.as_ref(), library, problems),
+        }
+    }
+}
+
+/// A kind's resources with their ids.
+fn ids<'m, D: Declared>(merged: &'m Merged<'_, D>) -> impl Iterator<Item = (ResourceId, &'m Located<D>)> {
+    merged.iter().map(|(name, declaration)| (ResourceId::new(D::KIND, name.text()), &**declaration))
+}
+
+fn needs(common: &Common) -> Written {
+    let needs = common.needs.iter().flat_map(|needs| needs.value.0.clone()).collect();
+    Written { needs, ..Written::default() }
+}
+
+/// Whether a resource applies to the host.
+fn holds(
+    id: &ResourceId,
+    common: &Common,
+    library: &mut Library<'_>,
+    context: &minijinja::Value,
+    problems: &mut Vec<Problem>,
+) -> bool {
+    let Some(when) = &common.when else { return true };
+    let Some(condition) = library.condition(when.value.as_str()) else { return true };
+    condition.holds(context).unwrap_or_else(|error| {
+        let message = format!("the condition of {id} cannot be decided: {}", error.message);
+        let mut problem = Problem::new("E_TEMPLATE", message).at(library.locate(when.at));
+        problem.remedy = error.remedy;
+        problems.push(problem);
+        true
+    })
+}
+
+fn resource<D: Declared>(
+    id: &ResourceId,
+    declaration: &Located<D>,
+    build: &mut Build<'_, '_>,
+) -> Option<Resource> {
+    let name = id.name.parse::<D::Name>().ok()?;
+    let spec = declaration.value.spec(&name, declaration.at, build)?;
+    let common = declaration.value.common();
+    let audit = common.audit.as_ref().is_some_and(|audit| audit.value);
+    Some(Resource {
+        spec,
+        needs: BTreeSet::new(),
+        mode: if audit { Mode::Audit } else { Mode::Enforce },
+        tags: common
+            .tags
+            .iter()
+            .flat_map(|tags| tags.value.values())
+            .map(|tag| tag.as_str().to_owned())
+            .collect(),
+        declared: build.library.position(declaration.at),
+    })
+}
+
+/// How much a pass may remove: only the fleet says so.
+fn guard(layers: &[Layer]) -> RemovalGuard {
+    let default = RemovalGuard::default();
+    let guard = layers.iter().find_map(|layer| match layer {
+        Layer::Fleet(fleet) => fleet.tables.guard.as_ref().map(|guard| &guard.value),
+        _ => None,
+    });
+    let Some(Guard { max_removals, max_removal_percent }) = guard else { return default };
+    RemovalGuard {
+        max_removals: max_removals.as_ref().map_or(default.max_removals, |limit| limit.value.0),
+        max_removal_percent: max_removal_percent
+            .as_ref()
+            .and_then(|limit| u8::try_from(limit.value.0).ok())
+            .unwrap_or(default.max_removal_percent),
     }
 }

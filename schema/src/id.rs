@@ -64,20 +64,53 @@ name!(
     /// A host's name in the fleet: the stem of `hosts/<name>.toml` and the tail of `status/<name>`.
     HostName,
     "host name",
+    layer_name
+);
+
+name!(
+    /// A group's name: the stem of `groups/<name>.toml`.
+    GroupName,
+    "group name",
+    layer_name
+);
+
+name!(
+    /// A role's name: its directory in `roles/`.
+    RoleName,
+    "role name",
+    layer_name
+);
+
+/// The rule for the names of hosts, groups and roles: they are file names and, for hosts, part of a branch name.
+fn layer_name(text: &str) -> Result<(), &'static str> {
+    let ok = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.' | b'_');
+    if text.is_empty() || text.len() > 63 {
+        return Err("it must have 1 to 63 characters");
+    }
+    if !text.bytes().all(ok) {
+        return Err("only a-z, 0-9, '-', '.' and '_' are allowed");
+    }
+    if text.starts_with(['-', '.']) || text.ends_with(['-', '.']) || text.contains("..") {
+        return Err("'-' and '.' cannot stand at either end, nor '..' anywhere");
+    }
+    // Git refuses such a branch name, and the status branch carries a host's name.
+    if text.strip_suffix(".lock").is_some() {
+        return Err("it cannot end in '.lock'");
+    }
+    Ok(())
+}
+
+name!(
+    /// A variable's name, as in `vars.worker_processes`.
+    VariableName,
+    "variable name",
     |text| {
-        let ok = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.' | b'_');
+        let ok = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
         if text.is_empty() || text.len() > 63 {
             return Err("it must have 1 to 63 characters");
         }
-        if !text.bytes().all(ok) {
-            return Err("only a-z, 0-9, '-', '.' and '_' are allowed");
-        }
-        if text.starts_with(['-', '.']) || text.ends_with(['-', '.']) || text.contains("..") {
-            return Err("'-' and '.' cannot stand at either end, nor '..' anywhere");
-        }
-        // Git refuses such a branch name, and the status branch carries this one.
-        if text.strip_suffix(".lock").is_some() {
-            return Err("it cannot end in '.lock'");
+        if !text.bytes().all(ok) || !text.starts_with(|first: char| first.is_ascii_lowercase()) {
+            return Err("only a-z, 0-9 and '_' are allowed, a letter first");
         }
         Ok(())
     }

@@ -3,16 +3,22 @@
 //! Pure: no I/O, no clock, no async runtime. Whoever calls brings the repository's files and the host's facts.
 
 pub mod agent_config;
+mod document;
 pub mod explain;
 pub mod facts;
 pub mod fleet;
 pub mod id;
 pub mod json_schema;
+mod language;
+pub mod limits;
 pub mod problem;
 pub mod repository;
+mod resolve;
 pub mod spec;
 pub mod state;
 pub mod status;
+mod template;
+pub mod text;
 
 pub use facts::Facts;
 pub use fleet::{Fleet, Resolved};
@@ -23,3 +29,6 @@ pub use state::{ContentSource, Contents, HostState, Resource};
 
 /// Every code that this crate gives: the code, what it means, what mends it.
 pub const CODES: &[(&str, &str, &str)] = &[];
+
+#[cfg(test)]
+mod tests;

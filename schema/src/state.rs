@@ -2,13 +2,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
+    fmt, io,
     sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HostName, ResourceId, Sha256, spec::Content, spec::Spec};
+use crate::{Blob, HostName, ResourceId, Sha256, spec::Content, spec::Spec};
 
 /// Everything that one host should be at one revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,29 +72,49 @@ pub trait ContentSource {
     fn content(&self, sha256: &Sha256) -> io::Result<Arc<[u8]>>;
 }
 
-/// Contents in memory, by digest.
-#[derive(Debug, Clone, Default)]
-pub struct Contents(BTreeMap<Sha256, Arc<[u8]>>);
+/// Contents by digest: in memory, or read from the repository each time they are asked for.
+#[derive(Clone, Default)]
+pub struct Contents(BTreeMap<Sha256, Arc<dyn Blob>>);
 
 impl Contents {
     /// Keeps `bytes` and gives their name.
     pub fn add(&mut self, bytes: impl Into<Arc<[u8]>>) -> Content {
         let bytes = bytes.into();
         let content = Content { sha256: Sha256::of(&bytes), size: bytes.len() as u64 };
-        self.0.insert(content.sha256, bytes);
+        self.0.insert(content.sha256, Arc::new(bytes));
         content
     }
 
+    /// Keeps a blob whose bytes are known to be `content`.
+    pub fn add_blob(&mut self, content: Content, blob: Arc<dyn Blob>) {
+        self.0.insert(content.sha256, blob);
+    }
+
     /// Every content with its digest.
-    pub fn iter(&self) -> impl Iterator<Item = (&Sha256, &Arc<[u8]>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&Sha256, &Arc<dyn Blob>)> {
         self.0.iter()
+    }
+}
+
+impl fmt::Debug for Contents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
     }
 }
 
 impl ContentSource for Contents {
     fn content(&self, sha256: &Sha256) -> io::Result<Arc<[u8]>> {
-        self.0.get(sha256).cloned().ok_or_else(|| {
+        let blob = self.0.get(sha256).ok_or_else(|| {
             io::Error::new(io::ErrorKind::NotFound, format!("no content with digest {sha256}"))
-        })
+        })?;
+        let bytes = blob.read()?;
+        // What is read again may have rotted since.
+        if Sha256::of(&bytes) != *sha256 {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("the content with digest {sha256} is damaged"),
+            ));
+        }
+        Ok(bytes)
     }
 }

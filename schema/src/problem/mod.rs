@@ -1,10 +1,15 @@
 //! What is wrong with a document: where, why and how to mend it. Problems are collected, never thrown one by one.
 
+mod render;
+
+#[cfg(test)]
+mod tests;
+
 use std::{error, fmt};
 
 use serde::Serialize;
 
-use crate::HostName;
+use crate::{HostName, text};
 
 /// The most problems that are kept; a broken generator can make millions.
 pub const MAX_PROBLEMS: usize = 1000;
@@ -57,8 +62,14 @@ pub struct Related {
 
 impl Location {
     /// The file as a whole.
-    pub fn file(path: impl Into<String>) -> Self {
-        Self { path: path.into(), line: 0, column: 0, length: 0, excerpt: String::new() }
+    pub fn file(path: impl AsRef<str>) -> Self {
+        Self {
+            path: text::escape(path.as_ref()).into_owned(),
+            line: 0,
+            column: 0,
+            length: 0,
+            excerpt: String::new(),
+        }
     }
 }
 
@@ -72,15 +83,21 @@ impl fmt::Display for Location {
 }
 
 impl Problem {
-    /// A problem without a place.
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), remedy: None, at: None, related: Vec::new(), hosts: Vec::new() }
+    /// Whether two tell the same, whatever the hosts.
+    fn is_same(&self, other: &Self) -> bool {
+        self.code == other.code && self.at == other.at && self.message == other.message
+    }
+
+    /// A problem without a place. What could deceive a reader is escaped: messages quote what strangers wrote.
+    pub fn new(code: &'static str, message: impl AsRef<str>) -> Self {
+        let message = text::escape(message.as_ref()).into_owned();
+        Self { code, message, remedy: None, at: None, related: Vec::new(), hosts: Vec::new() }
     }
 
     /// The same with what mends it.
     #[must_use]
-    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
+    pub fn remedy(mut self, remedy: impl AsRef<str>) -> Self {
+        self.remedy = Some(text::escape(remedy.as_ref()).into_owned());
         self
     }
 
@@ -93,15 +110,9 @@ impl Problem {
 
     /// The same with one more place that has to do with it.
     #[must_use]
-    pub fn related(mut self, message: impl Into<String>, at: Location) -> Self {
-        self.related.push(Related { message: message.into(), at });
+    pub fn related(mut self, message: impl AsRef<str>, at: Location) -> Self {
+        self.related.push(Related { message: text::escape(message.as_ref()).into_owned(), at });
         self
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error[{}]: {}", self.code, self.message)
     }
 }
 
@@ -126,10 +137,43 @@ impl Problems {
     }
 
     /// Adds one, if there is room and it is not known yet.
-    pub fn push(&mut self, problem: Problem) {
-        if self.0.len() < MAX_PROBLEMS && !self.0.contains(&problem) {
+    pub(crate) fn push(&mut self, problem: Problem) {
+        if self.0.len() < MAX_PROBLEMS && !self.0.iter().any(|known| known.is_same(&problem)) {
             self.0.push(problem);
         }
+    }
+
+    /// Adds one that was found while `host` was looked at. If it is known already, whatever the host, nothing changes; if
+    /// it is known of other hosts, this one joins them.
+    pub(crate) fn push_for(&mut self, host: &HostName, mut problem: Problem) {
+        match self.0.iter_mut().find(|known| known.is_same(&problem)) {
+            Some(known) => {
+                if !known.hosts.is_empty() {
+                    known.hosts.push(host.clone());
+                }
+            }
+            None => {
+                // A problem in the host's own file says whose it is.
+                if problem.at.as_ref().is_none_or(|at| at.path != format!("hosts/{host}.toml")) {
+                    problem.hosts.push(host.clone());
+                }
+                self.push(problem);
+            }
+        }
+    }
+
+    /// Puts them in the order of files and lines.
+    pub(crate) fn sort(&mut self) {
+        self.0.sort_by(|one, other| (&one.at, one.code).cmp(&(&other.at, other.code)));
+    }
+}
+
+impl From<Vec<Problem>> for Problems {
+    fn from(found: Vec<Problem>) -> Self {
+        let mut problems = Self::default();
+        found.into_iter().for_each(|problem| problems.push(problem));
+        problems.sort();
+        problems
     }
 }
 
@@ -148,8 +192,15 @@ impl From<Problem> for Problems {
 }
 
 impl fmt::Display for Problems {
+    /// One after the other as [`Problem`] shows itself, and how many there are.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|problem| writeln!(f, "{problem}"))
+        self.0.iter().try_for_each(|problem| writeln!(f, "{problem}"))?;
+        match self.0.len() {
+            0 => Ok(()),
+            1 => f.write_str("1 problem"),
+            MAX_PROBLEMS => write!(f, "{MAX_PROBLEMS} problems; the rest is not shown"),
+            count => write!(f, "{count} problems"),
+        }
     }
 }
 

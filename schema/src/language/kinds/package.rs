@@ -1,0 +1,47 @@
+//! `[package.NAME]`: a distribution's package.
+
+use super::value;
+use crate::{
+    KindName,
+    document::{source::Span, table::table},
+    language::{
+        common::{Common, Declared},
+        values::{PackageName, PackageVersion},
+    },
+    resolve::build::Build,
+    spec::{PackageEnsure, PackageSpec, Spec},
+};
+
+table! {
+    /// A package of the distribution, by its name; `:ARCH` after the name takes a foreign architecture's. All changes of
+    /// packages in one pass are one transaction of the package manager.
+    pub(crate) struct PackageTable {
+        /// Whether it is installed.
+        ensure: PackageEnsure = "\"present\"",
+        /// An exact version, or a glob such as `1.22.*`. Without it any version is in order, and nothing is upgraded.
+        version: PackageVersion,
+        /// Whether the package manager holds it at its version. Without it a hold is left as it is found.
+        hold: bool,
+        ..common: Common,
+    }
+}
+
+impl Declared for PackageTable {
+    const KIND: KindName = KindName::Package;
+    type Name = PackageName;
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn spec(&self, name: &PackageName, _at: Span, _build: &mut Build<'_, '_>) -> Option<Spec> {
+        let ensure = value(self.ensure.as_ref()).unwrap_or_default();
+        let present = ensure == PackageEnsure::Present;
+        Some(Spec::Package(PackageSpec {
+            name: name.to_string(),
+            ensure,
+            version: self.version.as_ref().filter(|_| present).map(|version| version.value.to_string()),
+            hold: value(self.hold.as_ref()).filter(|_| present),
+        }))
+    }
+}

@@ -1,0 +1,9 @@
+//! From documents to one host's state: layers, variables, merging, contents, conflicts, order.
+
+pub(crate) mod build;
+pub(crate) mod check;
+pub(crate) mod conflict;
+pub(crate) mod library;
+pub(crate) mod merge;
+pub(crate) mod order;
+pub(crate) mod variables;

@@ -1,0 +1,408 @@
+//! What must be in order before what: written `needs`, and the order that everyone expects.
+//!
+//! Two sorts of automatic edge. Certain ones follow from what is declared (a file lies in a directory). Expected ones
+//! follow from names (`nginx.service` and the package `nginx`); they give way where they contradict the certain ones.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::{
+    conflict::{PATHS, ancestors, unit_path},
+    library::Library,
+};
+use crate::{
+    HostState, KindName, Problem, ResourceId,
+    document::source::{Located, Span},
+    spec::{Ensure, PackageEnsure, Spec},
+    text,
+};
+
+/// Where the package manager's own configuration lies: it must be there before packages are asked for.
+const PACKAGE_SOURCES: [&str; 3] = ["/etc/apt/", "/usr/share/keyrings/", "/etc/yum.repos.d/"];
+
+/// The most package-manager files that every package waits for.
+const SOURCES: usize = 100;
+
+/// How many separate circles are told of.
+const CIRCLES: usize = 10;
+
+/// What the documents write about order, for one resource.
+#[derive(Default)]
+pub(crate) struct Written {
+    pub(crate) needs: Vec<Located<ResourceId>>,
+    pub(crate) restart_on: Vec<Located<ResourceId>>,
+    pub(crate) reload_on: Vec<Located<ResourceId>>,
+}
+
+/// `after` waits for `before`.
+struct Edge {
+    before: usize,
+    why: &'static str,
+    at: Option<Span>,
+}
+
+/// What there is to know about the resources of a host.
+pub(crate) struct Order<'o, 'r> {
+    pub(crate) written: &'o BTreeMap<ResourceId, Written>,
+    /// Where each resource is declared; also those that do not apply to the host.
+    pub(crate) places: &'o BTreeMap<ResourceId, Span>,
+    pub(crate) library: &'o Library<'r>,
+}
+
+struct Graph<'s> {
+    ids: Vec<&'s ResourceId>,
+    specs: Vec<&'s Spec>,
+    index: BTreeMap<&'s ResourceId, usize>,
+    /// By resource: what it waits for.
+    edges: Vec<Vec<Edge>>,
+}
+
+impl Order<'_, '_> {
+    /// Fills in `needs` of every resource, and takes out of it and of the triggers what does not apply to the host.
+    pub(crate) fn apply(&self, state: &mut HostState, problems: &mut Vec<Problem>) {
+        self.check_references(state, problems);
+        let needs = {
+            let mut graph = Graph::new(state);
+            self.certain(&mut graph);
+            let circles = graph.circles();
+            if !circles.is_empty() {
+                problems.extend(circles.iter().map(|circle| self.circle(&graph, circle)));
+                return;
+            }
+            graph.expected();
+            graph.needs()
+        };
+        let known: BTreeSet<ResourceId> = state.resources.keys().cloned().collect();
+        for (resource, needs) in state.resources.values_mut().zip(needs) {
+            resource.needs = needs;
+            if let Spec::Unit(unit) = &mut resource.spec {
+                unit.restart_on.retain(|id| known.contains(id));
+                unit.reload_on.retain(|id| known.contains(id));
+            }
+        }
+    }
+
+    /// Tells of every id that no document of the host declares.
+    fn check_references(&self, state: &HostState, problems: &mut Vec<Problem>) {
+        for (id, written) in self.written {
+            if !state.resources.contains_key(id) {
+                continue;
+            }
+            let lists = [
+                ("needs", &written.needs),
+                ("restart_on", &written.restart_on),
+                ("reload_on", &written.reload_on),
+            ];
+            for (field, references) in lists {
+                for reference in references {
+                    let problem = if reference.value == *id {
+                        Problem::new("E_NEEDS", format!("{id} names itself in `{field}`"))
+                            .remedy("take it out")
+                    } else if self.places.contains_key(&reference.value) {
+                        continue;
+                    } else {
+                        let wanted = reference.value.to_string();
+                        let message = format!("`{field}` names {}, which the host does not have", wanted);
+                        let known: Vec<String> = self.places.keys().map(ToString::to_string).collect();
+                        match text::near(&wanted, known.iter().map(String::as_str)) {
+                            Some(near) => {
+                                Problem::new("E_NEEDS", message).remedy(format!("did you mean {near:?}?"))
+                            }
+                            None => Problem::new("E_NEEDS", message).remedy(
+                                "declare it in one of the host's roles, groups or files, or take it out",
+                            ),
+                        }
+                    };
+                    problems.push(problem.at(self.library.locate(reference.at)));
+                }
+            }
+        }
+    }
+
+    /// Adds the written edges and those that follow from what is declared.
+    fn certain(&self, graph: &mut Graph<'_>) {
+        for (id, written) in self.written {
+            let Some(&after) = graph.index.get(id) else { continue };
+            let lists = [
+                (&written.needs, "`needs` names it"),
+                (&written.restart_on, "`restart_on` names it"),
+                (&written.reload_on, "`reload_on` names it"),
+            ];
+            for (references, why) in lists {
+                for reference in references {
+                    if let Some(&before) = graph.index.get(&reference.value) {
+                        graph.wait(after, before, why, Some(reference.at));
+                    }
+                }
+            }
+        }
+        let paths = graph.paths();
+        for (path, index) in &paths {
+            // The nearest declared directory will do: it waits for those above it.
+            let above = ancestors(path).find_map(|above| paths.get(above));
+            if let Some(&above) = above {
+                graph.wait(*index, above, "it lies in it", None);
+            }
+        }
+        for after in 0..graph.ids.len() {
+            match graph.spec(after) {
+                Some(Spec::Symlink(link)) => {
+                    if let Some(&target) = paths.get(link.target.as_str()) {
+                        graph.wait(after, target, "it points at it", None);
+                    }
+                }
+                Some(Spec::Unit(unit)) => {
+                    let name = unit.name.as_str();
+                    // An instance such as `tunnel@home.service` comes from the template `tunnel@.service`.
+                    let template = name.split_once('@').and_then(|(stem, rest)| {
+                        rest.rsplit_once('.')
+                            .filter(|(instance, _)| !instance.is_empty())
+                            .map(|(_, kind)| format!("{stem}@.{kind}"))
+                    });
+                    for name in std::iter::once(name.to_owned()).chain(template) {
+                        let unit = graph.index.get(&ResourceId::new(KindName::Unit, name.as_str())).copied();
+                        if let Some(unit) = unit.filter(|unit| *unit != after) {
+                            graph.wait(after, unit, "it is an instance of it", None);
+                        }
+                        for directory in ["/etc", "/usr/lib", "/usr/local/lib", "/lib", "/run"] {
+                            let own = format!("{directory}/systemd/system/{name}");
+                            if let Some(&file) = paths.get(own.as_str()) {
+                                graph.wait(after, file, "it is its unit file", None);
+                            }
+                            let drop_ins = format!("{own}.d/");
+                            let beneath: Vec<usize> = paths
+                                .range(drop_ins.clone()..)
+                                .take_while(|(path, _)| path.starts_with(&drop_ins))
+                                .map(|(_, index)| *index)
+                                .collect();
+                            for file in beneath {
+                                graph.wait(after, file, "it is its drop-in", None);
+                            }
+                        }
+                    }
+                    // The directory that the unit's own files go into may be declared, too.
+                    let own = unit_path(&unit.name);
+                    if let Some(&above) = ancestors(&own).find_map(|above| paths.get(above)) {
+                        graph.wait(after, above, "its unit file lies in it", None);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn circle(&self, graph: &Graph<'_>, circle: &[usize]) -> Problem {
+        let name = |index: usize| graph.ids.get(index).map(ToString::to_string).unwrap_or_default();
+        let first = circle.first().copied().unwrap_or_default();
+        let way: Vec<String> = circle.iter().chain([&first]).map(|index| name(*index)).collect();
+        let mut problem = Problem::new("E_CYCLE", format!("these wait for each other: {}", way.join(" → ")))
+            .remedy(
+                "take one of the `needs` out; what is automatic is listed under ORDER in holdfast-fleet(5)",
+            );
+        for (after, before) in circle.iter().zip(circle.iter().skip(1).chain([&first])) {
+            let edge =
+                graph.edges.get(*after).and_then(|edges| edges.iter().find(|edge| edge.before == *before));
+            let declared = || graph.ids.get(*after).and_then(|id| self.places.get(*id)).copied();
+            if let Some(edge) = edge
+                && let Some(at) = edge.at.or_else(declared)
+            {
+                let location = self.library.locate(at);
+                let message = format!("{} waits for {}: {}", name(*after), name(*before), edge.why);
+                if problem.at.is_none() {
+                    problem.at = Some(location.clone());
+                }
+                problem = problem.related(message, location);
+            }
+        }
+        problem
+    }
+}
+
+impl<'s> Graph<'s> {
+    fn new(state: &'s HostState) -> Self {
+        let ids: Vec<_> = state.resources.keys().collect();
+        let specs = state.resources.values().map(|resource| &resource.spec).collect();
+        let index = ids.iter().enumerate().map(|(index, id)| (*id, index)).collect();
+        let edges = ids.iter().map(|_| Vec::new()).collect();
+        Self { ids, specs, index, edges }
+    }
+
+    fn spec(&self, index: usize) -> Option<&'s Spec> {
+        self.specs.get(index).copied()
+    }
+
+    /// The resources that are a path, by path.
+    fn paths(&self) -> BTreeMap<String, usize> {
+        let is_path = |(_, id): &(usize, &&ResourceId)| PATHS.contains(&id.kind);
+        self.ids.iter().enumerate().filter(is_path).map(|(index, id)| (id.name.clone(), index)).collect()
+    }
+
+    fn is_absent(&self, index: usize) -> bool {
+        match self.spec(index) {
+            Some(Spec::File(file)) => file.ensure == Ensure::Absent,
+            Some(Spec::Directory(directory)) => directory.ensure == Ensure::Absent,
+            Some(Spec::Symlink(link)) => link.ensure == Ensure::Absent,
+            Some(Spec::Package(package)) => package.ensure != PackageEnsure::Present,
+            Some(Spec::Unit(unit)) => unit.ensure == Ensure::Absent,
+            None => false,
+        }
+    }
+
+    /// `after` waits for `before`, or the other way round if `before` goes away: a thing leaves after what uses it.
+    fn wait(&mut self, after: usize, before: usize, why: &'static str, at: Option<Span>) {
+        // Who wrote an order between a thing that goes and one that stays meant it as it stands.
+        let turned = self.is_absent(before) && (at.is_none() || self.is_absent(after));
+        let (after, before) = if turned { (before, after) } else { (after, before) };
+        if after != before
+            && let Some(edges) = self.edges.get_mut(after)
+            && !edges.iter().any(|edge| edge.before == before)
+        {
+            edges.push(Edge { before, why, at });
+        }
+    }
+
+    /// Adds what names suggest, where it contradicts nothing.
+    fn expected(&mut self) {
+        let packages: BTreeMap<&str, usize> = self
+            .ids
+            .iter()
+            .enumerate()
+            .filter(|(_, id)| id.kind == KindName::Package)
+            .map(|(index, id)| (id.name.split_once(':').map_or(id.name.as_str(), |(name, _)| name), index))
+            .collect();
+        let sources: Vec<usize> = self
+            .ids
+            .iter()
+            .enumerate()
+            .filter(|(_, id)| {
+                PATHS.contains(&id.kind) && PACKAGE_SOURCES.iter().any(|own| id.name.starts_with(own))
+            })
+            .map(|(index, _)| index)
+            .take(SOURCES)
+            .collect();
+        for source in &sources {
+            for package in packages.values() {
+                self.suggest(*package, *source);
+            }
+        }
+        for after in 0..self.ids.len() {
+            let Some(id) = self.ids.get(after).copied() else { continue };
+            let mut names: BTreeSet<&str> = BTreeSet::new();
+            match self.spec(after) {
+                Some(Spec::Unit(_)) => {
+                    let (stem, kind) = id.name.rsplit_once('.').unwrap_or((&id.name, ""));
+                    names.insert(stem.split_once('@').map_or(stem, |(stem, _)| stem));
+                    if matches!(kind, "timer" | "socket" | "path") {
+                        let service = ResourceId::new(KindName::Unit, format!("{stem}.service"));
+                        if let Some(&service) = self.index.get(&service) {
+                            self.suggest(after, service);
+                        }
+                    }
+                }
+                Some(Spec::File(file)) => {
+                    names.extend(id.name.split('/'));
+                    let program = file.validate.iter().flatten().next();
+                    names.extend(program.and_then(|program| program.rsplit('/').next()));
+                }
+                Some(Spec::Directory(_) | Spec::Symlink(_)) => names.extend(id.name.split('/')),
+                Some(Spec::Package(_)) | None => {}
+            }
+            for package in
+                names.into_iter().filter_map(|name| packages.get(name)).copied().collect::<Vec<_>>()
+            {
+                self.suggest(after, package);
+            }
+        }
+    }
+
+    /// Adds an edge unless the opposite already follows.
+    fn suggest(&mut self, after: usize, before: usize) {
+        let (from, to) = if self.is_absent(before) { (after, before) } else { (before, after) };
+        if !self.waits(from, to) {
+            self.wait(after, before, "their names belong together", None);
+        }
+    }
+
+    /// Whether `from` waits, directly or not, for `to`.
+    fn waits(&self, from: usize, to: usize) -> bool {
+        let mut seen = BTreeSet::from([from]);
+        let mut open = vec![from];
+        while let Some(index) = open.pop() {
+            if index == to {
+                return true;
+            }
+            let before = self.edges.get(index).into_iter().flatten().map(|edge| edge.before);
+            open.extend(before.filter(|before| seen.insert(*before)));
+        }
+        false
+    }
+
+    /// The circles among the edges, each once, as resources that wait for the next.
+    fn circles(&self) -> Vec<Vec<usize>> {
+        let mut found: Vec<Vec<usize>> = Vec::new();
+        loop {
+            let left = self.stuck(&found.concat());
+            let circle = left.iter().find_map(|index| self.circle_through(*index, &left));
+            match circle {
+                Some(circle) if found.len() < CIRCLES => found.push(circle),
+                _ => return found,
+            }
+        }
+    }
+
+    /// What never comes to its turn, were it not for those `without`.
+    fn stuck(&self, without: &[usize]) -> BTreeSet<usize> {
+        let mut waits: Vec<usize> = self.edges.iter().map(Vec::len).collect();
+        let mut dependents: Vec<Vec<usize>> = self.edges.iter().map(|_| Vec::new()).collect();
+        for (after, edges) in self.edges.iter().enumerate() {
+            for edge in edges {
+                if let Some(dependents) = dependents.get_mut(edge.before) {
+                    dependents.push(after);
+                }
+            }
+        }
+        let free = waits.iter().enumerate().filter(|(index, count)| **count == 0 || without.contains(index));
+        let mut ready: Vec<usize> = free.map(|(index, _)| index).collect();
+        let mut stuck: BTreeSet<usize> = (0..self.ids.len()).collect();
+        while let Some(index) = ready.pop() {
+            if !stuck.remove(&index) {
+                continue;
+            }
+            for after in dependents.get(index).into_iter().flatten() {
+                if let Some(count) = waits.get_mut(*after) {
+                    *count = count.saturating_sub(1);
+                    if *count == 0 {
+                        ready.push(*after);
+                    }
+                }
+            }
+        }
+        stuck
+    }
+
+    /// The shortest circle through a resource, among those that are left.
+    fn circle_through(&self, start: usize, left: &BTreeSet<usize>) -> Option<Vec<usize>> {
+        let mut came: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut open = VecDeque::from([start]);
+        while let Some(index) = open.pop_front() {
+            for edge in self.edges.get(index).into_iter().flatten().filter(|edge| left.contains(&edge.before))
+            {
+                if edge.before == start {
+                    let mut circle: Vec<usize> =
+                        std::iter::successors(Some(index), |index| came.get(index).copied()).collect();
+                    circle.reverse();
+                    return Some(circle);
+                }
+                if !came.contains_key(&edge.before) {
+                    came.insert(edge.before, index);
+                    open.push_back(edge.before);
+                }
+            }
+        }
+        None
+    }
+
+    fn needs(&self) -> Vec<BTreeSet<ResourceId>> {
+        let id = |edge: &Edge| self.ids.get(edge.before).map(|id| (*id).clone());
+        self.edges.iter().map(|edges| edges.iter().filter_map(id).collect()).collect()
+    }
+}
