@@ -1,5 +1,8 @@
 //! Every code that this crate's errors answer, for `holdfast explain CODE` and the docs.
 
+#[cfg(test)]
+mod tests;
+
 /// Code, what it means, and what mends it.
 pub const CODES: &[(&str, &str, &str)] = &[
     (

@@ -138,6 +138,12 @@ impl SecretKey {
     pub(crate) fn sign(&self, payload: &Payload<'_>) -> String {
         sshsig::make(&self.public, payload, |bytes| self.key.sign(bytes))
     }
+
+    /// A bare ed25519 signature, to build signatures that nobody should make.
+    #[cfg(test)]
+    pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> [u8; 64] {
+        self.key.sign(bytes).to_bytes()
+    }
 }
 
 impl fmt::Debug for SecretKey {

@@ -217,7 +217,7 @@ fn parse_options<'a>(options: &str, at: &'a str) -> Result<(Option<UnixTime>, Op
             "valid-after" => ("valid-after", after.replace(time("valid-after")?).is_some()),
             "valid-before" => ("valid-before", before.replace(time("valid-before")?).is_some()),
             "ssh-ed25519" => return Err((here, SignersProblem::NoNamespace)),
-            _ => return Err((here, SignersProblem::Option(shown(option.as_bytes())))),
+            _ => return Err((here, SignersProblem::Option(shown(name.as_bytes())))),
         };
         if twice {
             return Err((here, SignersProblem::OptionTwice(name)));

@@ -61,6 +61,11 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
+    /// What a real repository holds.
+    pub(crate) fn of(objects: MemoryObjects) -> Self {
+        Self { objects, commits: 0 }
+    }
+
     pub(crate) fn blob(&mut self, content: &str) -> ObjectId {
         self.objects.insert(Object { kind: ObjectKind::Blob, data: content.into() }).unwrap()
     }

@@ -57,7 +57,7 @@ impl Git {
 
     /// Runs git and returns what it printed. The date of what it makes is `$date` seconds after the epoch.
     pub(crate) fn run_at(&self, seconds: i64, arguments: &[&str]) -> String {
-        let output = self.output(self.command("git", seconds).args(arguments), b"");
+        let output = output(self.command("git", seconds).args(arguments), b"");
         assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
@@ -68,7 +68,7 @@ impl Git {
 
     /// Runs any program here with this input.
     pub(crate) fn program(&self, program: &str, arguments: &[&str], input: &[u8]) -> Output {
-        self.output(self.command(program, 1_000_000_000).args(arguments), input)
+        output(self.command(program, 1_000_000_000).args(arguments), input)
     }
 
     /// Adds everything and makes a signed commit.
@@ -132,17 +132,17 @@ impl Git {
             .env("GIT_COMMITTER_DATE", &date);
         command
     }
+}
 
-    fn output(&self, command: &mut Command, input: &[u8]) -> Output {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|why| panic!("{command:?} cannot be run: {why}; install git and openssh-client"));
-        let mut stdin = child.stdin.take().unwrap();
-        stdin.write_all(input).unwrap();
-        drop(stdin);
-        child.wait_with_output().unwrap()
-    }
+fn output(command: &mut Command, input: &[u8]) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|why| panic!("{command:?} cannot be run: {why}; install git and openssh-client"));
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input).unwrap();
+    drop(stdin);
+    child.wait_with_output().unwrap()
 }
