@@ -2,16 +2,19 @@
 //!
 //! This only hands each question and each action to the module that knows.
 
-use std::{collections::BTreeSet, io, path::Path, rc::Rc, sync::Arc};
+use std::{collections::BTreeSet, env, io, path::Path, rc::Rc, sync::Arc};
 
-use holdfast_schema::{AbsolutePath, ContentSource, Sha256, UnitName};
+use holdfast_schema::{AbsolutePath, ContentSource, Facts, Sha256, UnitName};
 
 use super::{
     Entry, Expected, HostError, Look, Node, PackageNow, Read, UnitNow, Wanted, Write,
     accounts::Accounts,
+    facts,
     files::{Editor, Files, NewFile, Tree},
+    outside::{self, Outside},
+    systemd::Systemd,
 };
-use crate::plan::Action;
+use crate::plan::{Action, step::UnitVerb};
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +24,8 @@ mod tests;
 pub struct ReadOnlyHost {
     files: Rc<Files>,
     accounts: Accounts,
+    /// There is none in a scratch root.
+    systemd: Option<Rc<Systemd>>,
 }
 
 /// Looks at the host and changes it.
@@ -28,6 +33,7 @@ pub struct ReadOnlyHost {
 pub struct LocalHost {
     read: ReadOnlyHost,
     editor: Editor,
+    outside: Rc<Outside>,
 }
 
 impl ReadOnlyHost {
@@ -44,24 +50,51 @@ impl ReadOnlyHost {
 
     fn over(tree: Tree) -> Self {
         let scratch = tree.is_scratch();
-        Self { files: Rc::new(Files::new(tree)), accounts: Accounts::new(scratch) }
+        let systemd = (!scratch).then(Rc::default);
+        Self { files: Rc::new(Files::new(tree)), accounts: Accounts::new(scratch), systemd }
+    }
+
+    /// What the host is; asked anew every time.
+    pub async fn facts(&self) -> Result<Facts, HostError> {
+        facts::read(self.systemd.as_deref()).await
+    }
+
+    fn systemd(&self) -> Result<&Rc<Systemd>, HostError> {
+        self.systemd.as_ref().ok_or_else(|| HostError::Unsupported { what: "managing units".into() })
     }
 }
 
 impl LocalHost {
-    /// The host itself.
-    pub fn new() -> Result<Self, HostError> {
-        ReadOnlyHost::new().map(Self::over)
+    /// The host itself. `state` is the agent's own directory, which only root can write. The program that calls this starts
+    /// itself with `probe` as the first argument, and calls [`super::probe::main`] then.
+    pub fn new(state: &Path) -> Result<Self, HostError> {
+        let read = ReadOnlyHost::new()?;
+        let outside = match &read.systemd {
+            Some(systemd) if outside::is_booted() => {
+                // Now, for after an upgrade of the package it would be told as deleted.
+                let program = env::current_exe().map_err(|error| opened("this very program", error))?;
+                let probe = vec![program.to_string_lossy().into_owned(), "probe".to_owned()];
+                Outside::Units { systemd: Rc::clone(systemd), probe, state: state.to_owned() }
+            }
+            _ => Outside::Children,
+        };
+        Ok(Self::over(read, outside))
     }
 
     /// See [`ReadOnlyHost::scratch`]. Directories that a path needs and nobody declares are made.
     pub fn scratch(root: &Path) -> Result<Self, HostError> {
-        ReadOnlyHost::scratch(root).map(Self::over)
+        Ok(Self::over(ReadOnlyHost::scratch(root)?, Outside::Children))
     }
 
-    fn over(read: ReadOnlyHost) -> Self {
-        let editor = Editor::new(Rc::clone(&read.files));
-        Self { read, editor }
+    /// See [`ReadOnlyHost::facts`].
+    pub async fn facts(&self) -> Result<Facts, HostError> {
+        self.read.facts().await
+    }
+
+    fn over(read: ReadOnlyHost, outside: Outside) -> Self {
+        let outside = Rc::new(outside);
+        let editor = Editor::new(Rc::clone(&read.files), Rc::clone(&outside));
+        Self { read, editor, outside }
     }
 }
 
@@ -70,9 +103,12 @@ fn opened(root: &str, source: io::Error) -> HostError {
 }
 
 impl Read for ReadOnlyHost {
-    async fn prepare(&self, _wanted: &Wanted) -> Result<(), HostError> {
+    async fn prepare(&self, wanted: &Wanted) -> Result<(), HostError> {
         self.files.begin_pass();
         self.accounts.forget();
+        if let Some(systemd) = &self.systemd {
+            systemd.prepare(&wanted.units).await?;
+        }
         Ok(())
     }
 
@@ -100,8 +136,8 @@ impl Read for ReadOnlyHost {
         Err(HostError::Unsupported { what: "installing packages".into() })
     }
 
-    async fn unit(&self, _name: &UnitName) -> Result<UnitNow, HostError> {
-        Err(HostError::Unsupported { what: "managing units".into() })
+    async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {
+        self.systemd()?.unit(name).await
     }
 
     fn finish(&self) {
@@ -170,11 +206,22 @@ impl Write for LocalHost {
             Action::RemovePath { path } => self.editor.remove(path, expects),
             Action::RemoveTree { path } => self.editor.remove_tree(path, expects),
             Action::Packages(_) => Err(HostError::Unsupported { what: "installing packages".into() }),
-            Action::ReloadManager
-            | Action::EnableUnit { .. }
-            | Action::MaskUnit { .. }
-            | Action::ControlUnit { .. }
-            | Action::AwaitHealth { .. } => Err(HostError::Unsupported { what: "managing units".into() }),
+            Action::ReloadManager => self.read.systemd()?.reload_manager().await,
+            Action::EnableUnit { unit, enable } => self.read.systemd()?.enable(unit, *enable).await,
+            Action::MaskUnit { unit, mask } => self.read.systemd()?.mask(unit, *mask).await,
+            Action::ControlUnit { unit, verb, health } => {
+                let systemd = self.read.systemd()?;
+                systemd.control(unit, *verb).await?;
+                match health {
+                    Some(health) if *verb != UnitVerb::Stop => {
+                        systemd.await_health(unit, health, &self.outside).await
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Action::AwaitHealth { unit, health } => {
+                self.read.systemd()?.await_health(unit, health, &self.outside).await
+            }
         }
     }
 

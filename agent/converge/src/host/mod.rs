@@ -9,8 +9,12 @@ mod accounts;
 pub mod clock;
 mod command;
 pub mod error;
+mod facts;
 mod files;
 mod local;
+mod outside;
+pub mod probe;
+mod systemd;
 
 pub use error::{HostError, Retry};
 pub use local::{LocalHost, ReadOnlyHost};

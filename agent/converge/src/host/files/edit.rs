@@ -24,7 +24,10 @@ use super::{
     type_of, unresolved_error,
 };
 use crate::{
-    host::{Expected, HostError, command::Command},
+    host::{
+        Expected, HostError,
+        outside::{Outside, Unsuccessful},
+    },
     plan::step::Owned,
 };
 
@@ -38,6 +41,7 @@ const PLAIN_DIRECTORY: FileMode = FileMode::new(0o755);
 #[derive(Debug)]
 pub(in crate::host) struct Editor {
     files: Rc<Files>,
+    outside: Rc<Outside>,
     live: Live,
     /// Directories that were swept in this pass, by device and inode.
     swept: RefCell<HashSet<(u64, u64)>>,
@@ -57,9 +61,9 @@ pub(in crate::host) struct NewFile<'a> {
 }
 
 impl Editor {
-    /// Changes what `files` looks at.
-    pub(in crate::host) fn new(files: Rc<Files>) -> Self {
-        Self { files, live: Live::default(), swept: RefCell::default() }
+    /// Changes what `files` looks at; validate commands run `outside`.
+    pub(in crate::host) fn new(files: Rc<Files>, outside: Rc<Outside>) -> Self {
+        Self { files, outside, live: Live::default(), swept: RefCell::default() }
     }
 
     pub(super) fn files(&self) -> &Files {
@@ -222,7 +226,14 @@ impl Editor {
             command: program.clone(),
             reason,
         };
-        Command::new(&argv, VALIDATE_LIMIT).run().await.map_err(|failure| {
+        let purpose = format!("validate-{}", staged.random());
+        let description = format!("Validates {}", place.path);
+        let checked = self.outside.run(&purpose, &description, &argv, VALIDATE_LIMIT).await;
+        checked.map_err(|unsuccessful| {
+            let failure = match unsuccessful {
+                Unsuccessful::Failure(failure) => failure,
+                Unsuccessful::Host(error) => return error,
+            };
             // The real name says more than a staged one.
             let said = failure.said.replace(&*staged_path, place.path.as_str());
             invalid(match (sensitive, said.as_str()) {

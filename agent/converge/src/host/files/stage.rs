@@ -73,6 +73,11 @@ impl<'a> Staged<'a> {
         Ok(Self { directory, live, name, holds: None })
     }
 
+    /// The part of the name that no other has.
+    pub(super) fn random(&self) -> &str {
+        self.name.get(PREFIX.len()..PREFIX.len() + DIGITS).unwrap_or_default()
+    }
+
     /// The name.
     pub(super) fn name(&self) -> &str {
         &self.name

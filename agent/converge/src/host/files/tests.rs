@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::{Editor, Files, NewFile, Tree};
 use crate::{
-    host::{Expected, HostError, Look, Node},
+    host::{Expected, HostError, Look, Node, outside::Outside},
     plan::step::Owned,
 };
 
@@ -38,7 +38,11 @@ impl Sandbox {
 
     fn over(tree: Tree) -> Self {
         let files = Rc::new(Files::new(tree));
-        Self { directory: tempfile::tempdir().unwrap(), editor: Editor::new(Rc::clone(&files)), files }
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            editor: Editor::new(Rc::clone(&files), Rc::new(Outside::Children)),
+            files,
+        }
     }
 
     /// The managed path `name` in the directory.

@@ -26,7 +26,7 @@ fn content(round: usize) -> String {
 fn writer() {
     let Ok(place) = env::var(PLACE) else { return };
     let files = Rc::new(Files::new(Tree::host().unwrap()));
-    let editor = Editor::new(Rc::clone(&files));
+    let editor = Editor::new(Rc::clone(&files), Rc::new(Outside::Children));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for round in 0.. {
         let name =
