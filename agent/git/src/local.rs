@@ -1,0 +1,130 @@
+//! A repository on this machine, read and written directly: no `git` program, and no copy of it.
+//!
+//! Its hooks do not run.
+
+#![expect(clippy::disallowed_methods, reason = "this module looks at a repository's files")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use gix_lock::acquire::Fail;
+use gix_object::Write as _;
+use gix_ref::{
+    FullName, Target,
+    file::Store,
+    store::{WriteReflog, init::Options},
+    transaction::{Change, LogChange, PreviousValue, RefEdit, RefLog},
+};
+use holdfast_trust::{Object, ObjectId};
+
+use crate::{error::Fault, ids, meter::Meter, objects::Objects, text};
+
+/// A repository on this machine.
+pub(crate) struct Local {
+    git_dir: PathBuf,
+    references: Store,
+}
+
+impl Local {
+    /// Opens the repository at `path`, which may have a work tree.
+    pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
+        let is_repository = |dir: &Path| dir.join("objects").is_dir() && dir.join("HEAD").is_file();
+        let git_dir = [path.to_owned(), path.join(".git")]
+            .into_iter()
+            .find(|dir| is_repository(dir))
+            .ok_or_else(|| match fs::metadata(path) {
+                Err(error) => Fault::NoRepository(format!("it can not be opened: {error}")),
+                Ok(_) => Fault::NoRepository("there is no Git repository".to_owned()),
+            })?;
+        if git_dir.join("reftable").exists() {
+            return Err(Fault::Protocol(
+                "it keeps its branches in the reftable format, which is not supported".to_owned(),
+            ));
+        }
+        let options = Options { write_reflog: WriteReflog::Disable, ..Options::default() };
+        let references = Store::at_opts(git_dir.clone(), gix_hash::Kind::Sha1, options);
+        Ok(Self { git_dir, references })
+    }
+
+    /// What is in it.
+    pub(crate) fn objects(&self) -> Result<Objects, Fault> {
+        Objects::open(&self.git_dir.join("objects"))
+    }
+
+    /// Where `reference` is.
+    pub(crate) fn find(&self, reference: &str) -> Result<Option<ObjectId>, Fault> {
+        let mut name = full_name(reference)?;
+        // A symbolic branch is followed, though not for ever.
+        for _ in 0..5 {
+            let found = self.references.try_find(name.as_ref().as_partial_name());
+            match found.map_err(|why| Fault::Protocol(text::chain(&why)))? {
+                None => return Ok(None),
+                Some(found) => match found.target {
+                    Target::Object(id) => return Ok(Some(ids::from_git(&id))),
+                    Target::Symbolic(next) => name = next,
+                },
+            }
+        }
+        Err(Fault::Protocol("it is a symbolic branch that leads nowhere".to_owned()))
+    }
+
+    /// Writes `objects` and moves `reference` from `old` to `new`. That it fails says nothing of where the branch is.
+    pub(crate) fn push(
+        &self,
+        reference: &str,
+        old: Option<ObjectId>,
+        new: ObjectId,
+        objects: &[Object],
+        meter: &Meter,
+    ) -> Result<(), Fault> {
+        let name = full_name(reference)?;
+        if self.is_checked_out(reference) {
+            return Err(Fault::PushRefused("the branch is checked out there".to_owned()));
+        }
+        let store = gix_odb::loose::Store::at(self.git_dir.join("objects"), gix_hash::Kind::Sha1);
+        for object in objects {
+            let written = store.write_buf(ids::kind_to_git(object.kind), &object.data);
+            written.map_err(|why| Fault::PushRefused(text::chain(&why)))?;
+        }
+        let expected = match old {
+            Some(old) => PreviousValue::MustExistAndMatch(Target::Object(ids::to_git(old))),
+            None => PreviousValue::MustNotExist,
+        };
+        let log = LogChange { mode: RefLog::AndReference, force_create_reflog: false, message: "".into() };
+        let change = Change::Update { log, expected, new: Target::Object(ids::to_git(new)) };
+        let patience = Fail::AfterDurationWithBackoff(meter.left()?.min(meter.stall()));
+        let edit = [RefEdit { change, name, deref: false }];
+        let moved = self.references.transaction().prepare(edit, patience, patience);
+        moved
+            .and_then(|transaction| transaction.commit(None))
+            .map(drop)
+            .map_err(|why| Fault::PushRefused(text::chain(&why)))
+    }
+
+    fn is_checked_out(&self, reference: &str) -> bool {
+        let has_work_tree = self.git_dir.file_name().is_some_and(|name| name == ".git");
+        let head = fs::read_to_string(self.git_dir.join("HEAD")).unwrap_or_default();
+        has_work_tree && head.strip_prefix("ref: ").map(str::trim) == Some(reference)
+    }
+}
+
+fn full_name(reference: &str) -> Result<FullName, Fault> {
+    reference
+        .try_into()
+        .map_err(|_why| Fault::Address(format!("{reference:?} is not the full name of a branch")))
+}
+
+/// Checks that `reference` is a branch's full name, for it becomes a part of paths and of messages to servers.
+pub(crate) fn check_name(reference: &str) -> Result<(), Fault> {
+    let name = full_name(reference)?;
+    if name.as_bstr().starts_with(b"refs/") && !reference.contains(char::is_whitespace) {
+        Ok(())
+    } else {
+        Err(Fault::Address(format!("{reference:?} is not the full name of a branch")))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
