@@ -5,6 +5,7 @@ pub mod command;
 pub mod deb;
 pub mod docker;
 pub mod fleet;
+pub mod git_server;
 pub mod host;
 pub mod wait;
 

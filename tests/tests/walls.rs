@@ -4,7 +4,8 @@ use anyhow::Result;
 use harness::Command;
 
 /// What must not be in the root service: everything that speaks to a network.
-const NETWORK: [&str; 7] = ["gix", "gix-transport", "holdfast-git", "ring", "rustls", "ureq", "webpki-roots"];
+const NETWORK: [&str; 7] =
+    ["gix-protocol", "gix-transport", "holdfast-git", "ring", "rustls", "ureq", "webpki-roots"];
 
 fn dependencies(package: &str) -> Result<Vec<String>> {
     let tree = Command::new([

@@ -1,0 +1,108 @@
+//! `git http-backend` behind nginx: over http, https with an own authority, with and without a password.
+#![expect(clippy::disallowed_methods, reason = "the harness writes nginx's files")]
+
+use std::{fs, path::Path, time::Duration};
+
+use anyhow::Result;
+use tempfile::TempDir;
+
+use super::{Relay, Repository, Server, relay::Target};
+use crate::{Command, wait};
+
+/// Who may use what is below `private/`.
+pub const USER: &str = "web-1";
+/// Its password.
+pub const PASSWORD: &str = "canary-password-Zx9";
+
+/// A running web server.
+#[derive(Debug)]
+pub struct WebServer {
+    // Ended in this order.
+    https: Relay,
+    http: Relay,
+    _nginx: Server,
+    _cgi: Server,
+    dir: TempDir,
+    ca: String,
+}
+
+impl WebServer {
+    /// Starts it without repositories.
+    pub fn start() -> Result<Self> {
+        let dir = tempfile::Builder::new().prefix("holdfast-web-").tempdir()?;
+        let path = dir.path().display().to_string();
+        fs::create_dir_all(dir.path().join("srv/private"))?;
+        fs::create_dir_all(dir.path().join("tmp"))?;
+        make_certificates(dir.path())?;
+        fs::write(dir.path().join("users"), format!("{USER}:{{PLAIN}}{PASSWORD}\n"))?;
+        let backend = Command::new(["git", "--exec-path"]).run()?;
+        let backend = format!("{}/git-http-backend", backend.trim_end());
+        let config = include_str!("nginx.conf").replace("@DIR@", &path).replace("@BACKEND@", &backend);
+        fs::write(dir.path().join("nginx.conf"), config)?;
+        let socket = |name: &str| dir.path().join(name);
+        let cgi = ["fcgiwrap", "-c", "4", "-f", "-s", &format!("unix:{path}/cgi.sock")];
+        let cgi = Server::start(&cgi, &socket("fcgiwrap.log"))?;
+        let nginx =
+            ["nginx", "-p", &path, "-e", &format!("{path}/error.log"), "-c", &format!("{path}/nginx.conf")];
+        let nginx = Server::start(&nginx, &socket("nginx.log"))?;
+        for name in ["cgi.sock", "http.sock", "https.sock"] {
+            wait::until(&format!("{name} of the web server"), Duration::from_secs(20), || {
+                Ok(socket(name).exists())
+            })?;
+        }
+        Ok(Self {
+            https: Relay::start(Target::Socket(socket("https.sock")))?,
+            http: Relay::start(Target::Socket(socket("http.sock")))?,
+            _nginx: nginx,
+            _cgi: cgi,
+            ca: fs::read_to_string(socket("ca.pem"))?,
+            dir,
+        })
+    }
+
+    /// Makes a repository; one whose name begins with `private/` asks for [`USER`] and [`PASSWORD`].
+    pub fn repository(&self, name: &str) -> Result<Repository> {
+        Repository::make(self.dir.path().join("srv").join(name))
+    }
+
+    /// The https URL of a repository.
+    pub fn https_url(&self, name: &str) -> String {
+        format!("https://localhost:{}/{name}", self.https.address().port())
+    }
+
+    /// The http URL of a repository.
+    pub fn http_url(&self, name: &str) -> String {
+        format!("http://localhost:{}/{name}", self.http.address().port())
+    }
+
+    /// What https goes through.
+    pub fn https(&self) -> &Relay {
+        &self.https
+    }
+
+    /// What http goes through.
+    pub fn http(&self) -> &Relay {
+        &self.http
+    }
+
+    /// The authority that signed its certificate, in PEM.
+    pub fn ca(&self) -> &str {
+        &self.ca
+    }
+}
+
+/// An authority and a certificate of `localhost`.
+fn make_certificates(dir: &Path) -> Result<()> {
+    let file = |name: &str| dir.join(name).display().to_string();
+    let openssl =
+        |arguments: &[&str]| Command::new(["openssl"].into_iter().chain(arguments.iter().copied())).run();
+    let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"];
+    let ca =
+        ["req", "-x509", "-subj", "/CN=test authority", "-keyout", &file("ca.key"), "-out", &file("ca.pem")];
+    openssl(&[&ca[..], &key[..]].concat())?;
+    let own = ["req", "-x509", "-subj", "/CN=localhost", "-CA", &file("ca.pem"), "-CAkey", &file("ca.key")];
+    let names = ["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=CA:FALSE"];
+    let out = ["-keyout", &file("tls.key"), "-out", &file("tls.pem")];
+    openssl(&[&own[..], &names, &out, &key[..]].concat())?;
+    Ok(())
+}

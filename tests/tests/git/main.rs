@@ -1,0 +1,9 @@
+//! The Git room against real servers: polls, fetches, pushes, and what goes wrong with them.
+
+mod common;
+mod faults;
+mod fetch;
+mod mirror;
+mod poll;
+mod push;
+mod service;
