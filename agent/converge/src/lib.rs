@@ -9,6 +9,8 @@ mod kinds;
 pub mod ledger;
 pub mod plan;
 mod report;
+#[cfg(test)]
+mod testing;
 
 pub use kinds::Refusal;
 

@@ -2,7 +2,7 @@
 
 use holdfast_schema::{Sha256, state::Mode};
 
-use super::{Failure, Prints, Task, failure, scan, watched};
+use super::{Failure, Prints, Task, failure, foresight::Foresight, scan, watched};
 use crate::{
     host::{HostError, Read},
     kinds::{self, Around, Fate, Verdict},
@@ -27,6 +27,7 @@ pub async fn plan<H: Read>(task: &Task<'_>, host: &H, ledger: &Ledger) -> Previe
     let held = inventory::excess(task.state.guard, &ledger, &leaving).map(Failure::guarded);
     let items = order(task.state, |id| task.scope.holds(id), &leaving, &ledger);
     let watched = watched(task.state, task.scope);
+    let host = Foresight::new(host);
     let mut preview = Preview::default();
     let mut unsettled = vec![false; items.len()];
     for (at, item) in items.iter().enumerate() {
@@ -34,8 +35,11 @@ pub async fn plan<H: Read>(task: &Task<'_>, host: &H, ledger: &Ledger) -> Previe
         let print = watched.contains(item.id);
         let foreseen = match (&held, item.declared) {
             (Some(held), None) => Some(problem(item, Intent::Hold, held.clone())),
-            _ => foresee(task, item, print, needs_unsettled, &ledger, &mut prints, host).await,
+            _ => foresee(task, item, print, needs_unsettled, &ledger, &mut prints, &host).await,
         };
+        if let Some(Foreseen { intent: Intent::Remove | Intent::Release, .. }) = &foreseen {
+            ledger.forget(item.id);
+        }
         let changes = match &foreseen {
             Some(foreseen) => !matches!(foreseen.intent, Intent::Audit | Intent::Release),
             None => false,
@@ -59,7 +63,7 @@ async fn foresee(
     needs_unsettled: bool,
     ledger: &Ledger,
     prints: &mut Prints,
-    host: &impl Read,
+    host: &Foresight<'_, impl Read>,
 ) -> Option<Foreseen> {
     let spec = item.declared.map(|resource| &resource.spec);
     if let Some(holdfast_schema::spec::Spec::Unit(unit)) = spec {
@@ -102,6 +106,7 @@ async fn foresee(
     let mut changes = Vec::with_capacity(steps.len());
     for step in steps {
         let diff = diff(task, &step, host).await;
+        host.foresee(&step.action);
         changes.push(Change::of(step, diff));
     }
     Some(Foreseen { id: item.id.clone(), intent, changes, problem: None })

@@ -30,6 +30,7 @@ use crate::{
 mod barrier;
 mod dry;
 mod failure;
+mod foresight;
 mod keeper;
 pub(crate) mod outcome;
 mod run;

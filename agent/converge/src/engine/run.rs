@@ -292,23 +292,28 @@ impl<'a, H: Write> Run<'a, H> {
             tracing::debug!(resource = %item.id, error = failure.detail, "in order in spite of an error");
         }
         let changed = !work.did.is_empty();
-        let outcome = match (item.declared, fate) {
-            (Some(resource), _) => {
-                if kinds::is_absent(&resource.spec) && resource.mode == Mode::Enforce {
-                    self.keeper.learn(|ledger| ledger.forget(item.id));
+        let outcome =
+            match (item.declared, fate) {
+                (Some(resource), _) => {
+                    if resource.mode == Mode::Enforce {
+                        let (id, needs) = (item.id, &resource.needs);
+                        let absent = kinds::is_absent(&resource.spec);
+                        self.keeper.learn(|ledger| {
+                            if absent { ledger.forget(id) } else { ledger.set_needs(id, needs) }
+                        });
+                    }
+                    if changed { Outcome::Changed(work.did) } else { Outcome::Same }
                 }
-                if changed { Outcome::Changed(work.did) } else { Outcome::Same }
-            }
-            (None, Some(Fate::InUse)) => Outcome::Same,
-            (None, Some(Fate::Released(why))) => {
-                self.keeper.learn(|ledger| ledger.forget(item.id));
-                Outcome::Released(why)
-            }
-            (None, Some(Fate::Gone) | None) => {
-                self.keeper.learn(|ledger| ledger.forget(item.id));
-                if changed { Outcome::Removed } else { Outcome::Same }
-            }
-        };
+                (None, Some(Fate::InUse)) => Outcome::Same,
+                (None, Some(Fate::Released(why))) => {
+                    self.keeper.learn(|ledger| ledger.forget(item.id));
+                    Outcome::Released(why)
+                }
+                (None, Some(Fate::Gone) | None) => {
+                    self.keeper.learn(|ledger| ledger.forget(item.id));
+                    if changed { Outcome::Removed } else { Outcome::Same }
+                }
+            };
         self.end(at, outcome);
     }
 

@@ -80,7 +80,9 @@ fn claims(task: &Task<'_>, notes: &mut impl Notes) -> Vec<Claim> {
                 claims.push(Claim { id: id.clone(), path: path.clone(), digest, heir_of: None });
             }
         });
-        if entry.is_none_or(|entry| entry.needs != resource.needs) {
+        // What is new gets its entry now; what is known keeps the needs that it had until it is in order, for they say what
+        // must not go before.
+        if entry.is_none() {
             notes.learn(|ledger| ledger.set_needs(id, &resource.needs));
         }
     }

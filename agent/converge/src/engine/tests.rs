@@ -1,1 +1,9 @@
+//! Passes on a host in memory.
 
+mod barriers;
+mod dry;
+mod faults;
+mod levels;
+mod properties;
+mod prune;
+mod timeline;

@@ -10,6 +10,10 @@ pub mod clock;
 mod command;
 pub mod error;
 mod facts;
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+pub(crate) mod faulty;
 mod files;
 mod local;
 mod outside;

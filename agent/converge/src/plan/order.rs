@@ -1,9 +1,10 @@
 //! The order in which a pass takes up its resources.
 //!
 //! What is declared follows its `needs`; a unit also follows what it watches. A removal comes after whatever used the thing
-//! when it was last in force, with two exceptions: what a unit watches goes before the unit, so that the unit is restarted
-//! without it; and what lies under a path that is to be a file goes before the file. Units that go are taken up first, so
-//! that a successor can have their port; everything else that goes is taken up last.
+//! when it was last in force, with these exceptions: what a unit watches goes before the unit, so that the unit is restarted
+//! without it; what lies under a path that is to be a file, or not to be, goes before that; and so does what lies in a
+//! directory that is purged. Units that go are taken up first, so that a successor can have their port; everything else that
+//! goes is taken up last.
 
 use std::collections::BTreeMap;
 
@@ -100,16 +101,23 @@ impl Removals<'_, '_> {
                 let Some(removal) = find_leaving(used) else { continue };
                 if let Some(user) = find_leaving(user) {
                     edge(removal, user, true);
-                } else if let Some(user) = find_declared(user)
-                    && !yielding.contains_key(used)
-                {
-                    if watches(used) { edge(user, removal, false) } else { edge(removal, user, true) }
+                } else if let Some(user) = find_declared(user) {
+                    if watches(used) {
+                        edge(user, removal, false);
+                    } else if !yielding.contains_key(used) {
+                        edge(removal, user, true);
+                    }
                 }
             }
         }
         for (removal, successor) in &yielding {
             if let (Some(removal), Some(successor)) = (find_leaving(removal), find_declared(successor)) {
                 edge(successor, removal, true);
+            }
+        }
+        for (removal, directory) in self.purged() {
+            if let (Some(removal), Some(directory)) = (find_leaving(removal), find_declared(directory)) {
+                edge(directory, removal, false);
             }
         }
         // A directory goes after what goes from under it, whatever was recorded.
@@ -126,28 +134,34 @@ impl Removals<'_, '_> {
         }
     }
 
-    /// What goes from under a path that is to be something else than a directory, with what is to be there.
+    /// What goes from under a path at which no directory is to be, with the resource that says so.
     fn yielding(&self) -> BTreeMap<&ResourceId, &ResourceId> {
-        let takes_place = |resource: &Resource| match &resource.spec {
-            Spec::File(file) => file.ensure == Ensure::Present,
-            Spec::Symlink(link) => link.ensure == Ensure::Present,
-            Spec::Directory(_) | Spec::Package(_) | Spec::Unit(_) => false,
+        self.under(|resource| match &resource.spec {
+            Spec::File(_) | Spec::Symlink(_) => true,
+            Spec::Directory(directory) => directory.ensure == Ensure::Absent,
+            Spec::Package(_) | Spec::Unit(_) => false,
+        })
+    }
+
+    /// What goes from under a directory that is purged, with that directory.
+    fn purged(&self) -> BTreeMap<&ResourceId, &ResourceId> {
+        self.under(|resource| match &resource.spec {
+            Spec::Directory(directory) => directory.ensure == Ensure::Present && directory.purge,
+            Spec::File(_) | Spec::Symlink(_) | Spec::Package(_) | Spec::Unit(_) => false,
+        })
+    }
+
+    /// What goes from under something declared that is `wanted`, with that.
+    fn under(&self, wanted: impl Fn(&Resource) -> bool) -> BTreeMap<&ResourceId, &ResourceId> {
+        let declared = |path: &AbsolutePath| {
+            let kinds = [KindName::File, KindName::Symlink, KindName::Directory];
+            let found = kinds
+                .into_iter()
+                .filter_map(|kind| self.state.resources.get_key_value(&ResourceId::new(kind, path.as_str())));
+            found.filter(|(_, resource)| wanted(resource)).map(|(id, _)| id).next()
         };
-        let successor = |path: &AbsolutePath| {
-            let mut above = path.parent();
-            while let Some(path) = above {
-                for kind in [KindName::File, KindName::Symlink] {
-                    let id = ResourceId::new(kind, path.as_str());
-                    if let Some((id, resource)) = self.state.resources.get_key_value(&id)
-                        && takes_place(resource)
-                    {
-                        return Some(id);
-                    }
-                }
-                above = path.parent();
-            }
-            None
-        };
+        let above = |path: &AbsolutePath| std::iter::successors(path.parent(), AbsolutePath::parent);
+        let successor = |path: &AbsolutePath| above(path).find_map(|path| declared(&path));
         self.ids_leaving.iter().filter_map(|id| Some((*id, self.paths(id).find_map(successor)?))).collect()
     }
 

@@ -17,16 +17,17 @@ pub(super) fn sort(mut items: Vec<Item<'_>>) -> Vec<Item<'_>> {
                 *placed = true;
             }
         }
-        let mut stuck: Vec<&mut Item<'_>> =
+        let stuck: Vec<&mut Item<'_>> =
             items.iter_mut().zip(&placed).filter(|(_, placed)| !**placed).map(|(item, _)| item).collect();
         let is_placed = |at: &usize| placed.get(*at) == Some(&true);
         if stuck.iter().any(|item| !item.after.iter().all(is_placed)) {
-            stuck.iter_mut().for_each(|item| item.after.retain(is_placed));
+            for item in stuck {
+                item.after.retain(is_placed);
+            }
         } else if stuck.iter().any(|item| item.declared.is_none() && !item.needs.iter().all(is_placed)) {
-            stuck
-                .iter_mut()
-                .filter(|item| item.declared.is_none())
-                .for_each(|item| item.needs.retain(is_placed));
+            for item in stuck.into_iter().filter(|item| item.declared.is_none()) {
+                item.needs.retain(is_placed);
+            }
         } else {
             // Not a state that the language lets through. The engine reports what it can never begin.
             sequence.extend((0..items.len()).filter(|at| !is_placed(at)));

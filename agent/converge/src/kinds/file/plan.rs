@@ -71,9 +71,12 @@ fn write(
     expects: Expected,
     node: &Node,
 ) -> Step {
+    // A secret's digest could be searched for, so it is not told.
+    let short = |sha256| if want.sensitive { "another secret".to_owned() } else { marks::short(sha256) };
+    let new = if want.sensitive { "the secret".to_owned() } else { marks::short(Some(content.sha256)) };
     let (from, to) = match node {
-        Node::Absent => ("none".to_owned(), digest(want, Some(content.sha256))),
-        Node::File { sha256, .. } => (digest(want, *sha256), digest(want, Some(content.sha256))),
+        Node::Absent => ("none".to_owned(), new),
+        Node::File { sha256, .. } => (short(*sha256), new),
         other => (marks::name(other).to_owned(), "a file".to_owned()),
     };
     Step {
@@ -89,11 +92,6 @@ fn write(
         because: Difference { field: "content".to_owned(), from, to },
         disrupts: Disruption::None,
     }
-}
-
-/// A content's name for people. A secret's digest could be searched for, so it is not told.
-fn digest(want: &FileSpec, sha256: Option<holdfast_schema::Sha256>) -> String {
-    if want.sensitive { "secret".to_owned() } else { marks::short(sha256) }
 }
 
 fn set_access(

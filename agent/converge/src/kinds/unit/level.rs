@@ -144,6 +144,13 @@ fn is_gone(input: &str, around: &Around<'_>) -> bool {
     }
 }
 
+/// Whether a resource is still declared and merely watched no longer: then what it does is the unit's business no more.
+fn is_unwatched(input: &str, watched: &BTreeSet<ResourceId>, around: &Around<'_>) -> bool {
+    input
+        .parse::<ResourceId>()
+        .is_ok_and(|id| !watched.contains(&id) && around.state.resources.contains_key(&id))
+}
+
 /// What to remember after a start, restart or reload.
 pub(crate) fn after(
     subject: &Subject<'_, UnitSpec>,
@@ -240,14 +247,17 @@ pub(super) fn lesson(subject: &Subject<'_, UnitSpec>, seen: &Observed) -> Option
     let want = subject.want?;
     if is_running(&seen.now) {
         let owes_health = started.owes_health && want.health.is_some();
-        let new = started.invocation.is_none() && !seen.now.invocation.is_empty();
         if !has_inputs(want) && !owes_health {
             return Some(Lesson::Stopped);
         }
-        return (new || owes_health != started.owes_health).then(|| {
-            let invocation = if new { Some(seen.now.invocation.clone()) } else { started.invocation.clone() };
-            Lesson::Started(Box::new(Started { invocation, owes_health, ..started.clone() }))
-        });
+        let mut known = started.clone();
+        if known.invocation.is_none() && !seen.now.invocation.is_empty() {
+            known.invocation = Some(seen.now.invocation.clone());
+        }
+        known.owes_health = owes_health;
+        known.restart.retain(|input, _| !is_unwatched(input, &want.restart_on, subject.around));
+        known.reload.retain(|input, _| !is_unwatched(input, &want.reload_on, subject.around));
+        return (known != *started).then(|| Lesson::Started(Box::new(known)));
     }
     // A restart that failed stays owed; a unit that somebody stopped owes nothing.
     let failed = seen.now.active == "failed"

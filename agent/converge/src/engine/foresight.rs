@@ -1,0 +1,77 @@
+//! A host as it would be without what a dry run would already have removed.
+
+use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
+
+use holdfast_schema::{AbsolutePath, UnitName};
+
+use crate::{
+    host::{Entry, HostError, Look, Node, PackageNow, Read, UnitNow, Wanted},
+    plan::Action,
+};
+
+/// A host seen ahead. What would be made is not in it: only what is in the way of others matters.
+pub(super) struct Foresight<'a, H> {
+    host: &'a H,
+    gone: RefCell<BTreeSet<AbsolutePath>>,
+}
+
+impl<'a, H> Foresight<'a, H> {
+    pub(super) fn new(host: &'a H) -> Self {
+        Self { host, gone: RefCell::default() }
+    }
+
+    /// Takes in what an action would do.
+    pub(super) fn foresee(&self, action: &Action) {
+        let mut gone = self.gone.borrow_mut();
+        match action {
+            Action::RemovePath { path } | Action::RemoveTree { path } => drop(gone.insert(path.clone())),
+            Action::WriteFile { path, .. }
+            | Action::MakeDirectory { path, .. }
+            | Action::MakeSymlink { path, .. } => drop(gone.remove(path)),
+            _ => {}
+        }
+    }
+
+    fn is_gone(&self, path: &AbsolutePath) -> bool {
+        let gone = self.gone.borrow();
+        !gone.is_empty()
+            && std::iter::successors(Some(path.clone()), AbsolutePath::parent)
+                .any(|path| gone.contains(&path))
+    }
+}
+
+impl<H: Read> Read for Foresight<'_, H> {
+    async fn prepare(&self, wanted: &Wanted) -> Result<(), HostError> {
+        self.host.prepare(wanted).await
+    }
+
+    async fn node(&self, path: &AbsolutePath, look: Look) -> Result<Node, HostError> {
+        if self.is_gone(path) { Ok(Node::Absent) } else { self.host.node(path, look).await }
+    }
+
+    async fn entries(&self, path: &AbsolutePath) -> Result<Vec<Entry>, HostError> {
+        let mut entries = self.host.entries(path).await?;
+        entries.retain(|entry| !path.join(&entry.name).is_ok_and(|path| self.is_gone(&path)));
+        Ok(entries)
+    }
+
+    async fn bytes(&self, path: &AbsolutePath, limit: u64) -> Result<Option<Arc<[u8]>>, HostError> {
+        if self.is_gone(path) { Ok(None) } else { self.host.bytes(path, limit).await }
+    }
+
+    async fn user(&self, name: &str) -> Result<Option<u32>, HostError> {
+        self.host.user(name).await
+    }
+
+    async fn group(&self, name: &str) -> Result<Option<u32>, HostError> {
+        self.host.group(name).await
+    }
+
+    async fn package(&self, name: &str) -> Result<PackageNow, HostError> {
+        self.host.package(name).await
+    }
+
+    async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {
+        self.host.unit(name).await
+    }
+}

@@ -1,0 +1,285 @@
+//! States, passes and short names for steps, for the tests of this crate.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdfast_schema::{
+    AbsolutePath, Contents, FileMode, HostState, KindName, Resource, ResourceId, Sha256,
+    spec::{
+        Access, DirectorySpec, Ensure, FileSpec, PackageEnsure, PackageSpec, Spec, SymlinkSpec, UnitSpec,
+    },
+    state::{Mode, RemovalGuard},
+};
+
+use crate::{
+    engine::{self, Report, Scope, Stop, Task},
+    host::{Read, Write, faulty::MemoryStore},
+    kinds::Around,
+    ledger::{Ledger, LedgerStore},
+    plan::{Action, Preview, step::UnitVerb},
+};
+
+thread_local! {
+    static RUNTIME: tokio::runtime::Runtime =
+        tokio::runtime::Builder::new_current_thread().build().unwrap();
+}
+
+/// Runs a future to its end.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    RUNTIME.with(|runtime| runtime.block_on(future))
+}
+
+pub(crate) fn id(text: &str) -> ResourceId {
+    text.parse().unwrap()
+}
+
+pub(crate) fn path(text: &str) -> AbsolutePath {
+    text.parse().unwrap()
+}
+
+/// A state under construction, with its contents.
+#[derive(Debug, Clone)]
+pub(crate) struct Scene {
+    pub(crate) state: HostState,
+    pub(crate) contents: Contents,
+}
+
+impl Scene {
+    pub(crate) fn new() -> Self {
+        let guard = RemovalGuard { max_removals: 1000, max_removal_percent: 100 };
+        let state = HostState { host: "web-1".parse().unwrap(), resources: BTreeMap::new(), guard };
+        Self { state, contents: Contents::default() }
+    }
+
+    fn add(&mut self, spec: Spec, name: &str) -> &mut Resource {
+        let id = ResourceId::new(spec.kind(), name);
+        let declared = "hosts/web-1.toml:1:1".to_owned();
+        let (needs, tags, mode) = (BTreeSet::new(), BTreeSet::new(), Mode::Enforce);
+        self.state.resources.insert(id.clone(), Resource { spec, needs, mode, tags, declared });
+        self.state.resources.get_mut(&id).unwrap()
+    }
+
+    pub(crate) fn file(&mut self, name: &str, text: &str) -> &mut Resource {
+        let content = Some(self.contents.add(text.as_bytes().to_vec()));
+        let spec = Spec::File(FileSpec {
+            path: path(name),
+            ensure: Ensure::Present,
+            content,
+            access: access(0o644),
+            validate: None,
+            replace: true,
+            sensitive: false,
+        });
+        self.add(spec, name)
+    }
+
+    pub(crate) fn directory(&mut self, name: &str) -> &mut Resource {
+        let spec = Spec::Directory(DirectorySpec {
+            path: path(name),
+            ensure: Ensure::Present,
+            access: access(0o755),
+            purge: false,
+            purge_limit: 10,
+        });
+        self.add(spec, name)
+    }
+
+    pub(crate) fn symlink(&mut self, name: &str, target: &str) -> &mut Resource {
+        let spec = Spec::Symlink(SymlinkSpec {
+            path: path(name),
+            ensure: Ensure::Present,
+            target: target.to_owned(),
+        });
+        self.add(spec, name)
+    }
+
+    pub(crate) fn package(&mut self, name: &str) -> &mut Resource {
+        let spec = Spec::Package(PackageSpec {
+            name: name.to_owned(),
+            ensure: PackageEnsure::Present,
+            version: None,
+            hold: None,
+        });
+        self.add(spec, name)
+    }
+
+    pub(crate) fn unit(&mut self, name: &str) -> &mut Resource {
+        let spec = Spec::Unit(UnitSpec {
+            name: name.parse().unwrap(),
+            ensure: Ensure::Present,
+            content: None,
+            drop_ins: BTreeMap::new(),
+            enabled: None,
+            active: None,
+            masked: None,
+            restart_on: BTreeSet::new(),
+            reload_on: BTreeSet::new(),
+            health: None,
+        });
+        self.add(spec, name)
+    }
+
+    /// A unit that Holdfast writes, enables and runs.
+    pub(crate) fn service(&mut self, name: &str, text: &str) -> &mut Resource {
+        let content = Some(self.contents.add(text.as_bytes().to_vec()));
+        let resource = self.unit(name);
+        let unit = resource.as_unit();
+        (unit.content, unit.enabled, unit.active) = (content, Some(true), Some(true));
+        resource
+    }
+
+    pub(crate) fn drop(&mut self, id_text: &str) -> &mut Self {
+        assert!(self.state.resources.remove(&id(id_text)).is_some(), "{id_text} is not declared");
+        self
+    }
+
+    pub(crate) fn get(&mut self, id_text: &str) -> &mut Resource {
+        self.state.resources.get_mut(&id(id_text)).unwrap()
+    }
+
+    /// The edges that the language adds by itself: everything after the directories above it, units after what they watch.
+    pub(crate) fn connect(&mut self) -> &mut Self {
+        let directories: Vec<ResourceId> =
+            self.state.resources.keys().filter(|id| id.kind == KindName::Directory).cloned().collect();
+        for (id, resource) in &mut self.state.resources {
+            let under = |directory: &&ResourceId| {
+                id.kind != KindName::Package && id.name.starts_with(&format!("{}/", directory.name))
+            };
+            resource.needs.extend(directories.iter().filter(under).cloned());
+            if let Spec::Unit(unit) = &resource.spec {
+                resource.needs.extend(unit.restart_on.iter().chain(&unit.reload_on).cloned());
+            }
+        }
+        self
+    }
+
+    pub(crate) fn task(&self) -> Task<'_> {
+        Task { state: &self.state, contents: &self.contents, scope: Scope::All, revision: "3fa2c1d" }
+    }
+
+    /// One pass with the ledger that `store` keeps.
+    pub(crate) fn pass(&self, host: &impl Write, store: &mut MemoryStore) -> Report {
+        let mut ledger = store.ledger();
+        self.pass_with(host, &mut ledger, store)
+    }
+
+    pub(crate) fn pass_with(
+        &self,
+        host: &impl Write,
+        ledger: &mut Ledger,
+        store: &mut dyn LedgerStore,
+    ) -> Report {
+        block_on(engine::pass(&self.task(), host, ledger, store, &Stop::never()))
+    }
+
+    pub(crate) fn plan(&self, host: &impl Read, ledger: &Ledger) -> Preview {
+        block_on(engine::plan(&self.task(), host, ledger))
+    }
+}
+
+/// The variant that a test knows it made.
+pub(crate) trait AsSpec {
+    fn as_file(&mut self) -> &mut FileSpec;
+    fn as_directory(&mut self) -> &mut DirectorySpec;
+    fn as_package(&mut self) -> &mut PackageSpec;
+    fn as_unit(&mut self) -> &mut UnitSpec;
+}
+
+impl AsSpec for Resource {
+    fn as_file(&mut self) -> &mut FileSpec {
+        if let Spec::File(file) = &mut self.spec { file } else { panic!("no file") }
+    }
+    fn as_directory(&mut self) -> &mut DirectorySpec {
+        if let Spec::Directory(directory) = &mut self.spec { directory } else { panic!("no directory") }
+    }
+    fn as_package(&mut self) -> &mut PackageSpec {
+        if let Spec::Package(package) = &mut self.spec { package } else { panic!("no package") }
+    }
+    fn as_unit(&mut self) -> &mut UnitSpec {
+        if let Spec::Unit(unit) = &mut self.spec { unit } else { panic!("no unit") }
+    }
+}
+
+fn access(mode: u16) -> Access {
+    Access { owner: "root".to_owned(), group: "root".to_owned(), mode: FileMode::new(mode) }
+}
+
+/// What a kind plans for one resource of a scene, in short; of a refusal its code.
+pub(crate) fn planned(scene: &Scene, id_text: &str, host: &impl Read, ledger: &Ledger) -> String {
+    planned_with(scene, id_text, host, ledger, &BTreeMap::new())
+}
+
+/// The same, with the fingerprints of what units watch.
+pub(crate) fn planned_with(
+    scene: &Scene,
+    id_text: &str,
+    host: &impl Read,
+    ledger: &Ledger,
+    prints: &BTreeMap<ResourceId, Sha256>,
+) -> String {
+    let id = id(id_text);
+    let around = Around { state: &scene.state, ledger, prints };
+    let want = scene.state.resources.get(&id).map(|resource| &resource.spec);
+    match block_on(crate::kinds::examine(&id, want, false, &around, host)).unwrap().plan {
+        Ok(steps) => steps.iter().map(|step| short(&step.action)).collect::<Vec<_>>().join("; "),
+        Err(refusal) => refusal.code().to_owned(),
+    }
+}
+
+/// An action in a few words.
+pub(crate) fn short(action: &Action) -> String {
+    match action {
+        Action::WriteFile { path, .. } => format!("write {path}"),
+        Action::SetAccess { path, access } => {
+            format!("access {path} {}:{} {}", access.uid, access.gid, access.mode)
+        }
+        Action::MakeDirectory { path, .. } => format!("mkdir {path}"),
+        Action::MakeSymlink { path, target } => format!("link {path} {target}"),
+        Action::RemovePath { path } => format!("remove {path}"),
+        Action::RemoveTree { path } => format!("remove tree {path}"),
+        Action::Packages(transaction) => {
+            let mut words = Vec::new();
+            words.extend(transaction.repair.iter().map(|name| format!("repair {name}")));
+            words.extend(transaction.unhold.iter().map(|name| format!("unhold {name}")));
+            words.extend(transaction.install.iter().map(|(name, version)| match version {
+                Some(version) => format!("install {name}={version}"),
+                None => format!("install {name}"),
+            }));
+            words.extend(transaction.remove.iter().map(|name| format!("remove {name}")));
+            words.extend(transaction.purge.iter().map(|name| format!("purge {name}")));
+            words.extend(transaction.hold.iter().map(|name| format!("hold {name}")));
+            format!("packages {}", words.join(", "))
+        }
+        Action::ReloadManager => "reload manager".to_owned(),
+        Action::EnableUnit { unit, enable } => {
+            format!("{} {unit}", if *enable { "enable" } else { "disable" })
+        }
+        Action::MaskUnit { unit, mask } => format!("{} {unit}", if *mask { "mask" } else { "unmask" }),
+        Action::ControlUnit { unit, verb, .. } => {
+            let verb = match verb {
+                UnitVerb::Start => "start",
+                UnitVerb::Stop => "stop",
+                UnitVerb::Restart => "restart",
+                UnitVerb::Reload => "reload",
+            };
+            format!("{verb} {unit}")
+        }
+        Action::AwaitHealth { unit, .. } => format!("await {unit}"),
+    }
+}
+
+/// The changes that a host was told to make, in short.
+pub(crate) fn shorts(actions: &[Action]) -> Vec<String> {
+    actions.iter().map(short).collect()
+}
+
+/// A ledger in which these resources own these paths, each created with this text (none for a directory).
+pub(crate) fn ledger_of(created: &[(&str, &str, Option<&str>)]) -> Ledger {
+    let mut ledger = Ledger::default();
+    for (id_text, path_text, text) in created {
+        let digest = text.map(|text| Sha256::of(text.as_bytes()));
+        ledger.intend(&id(id_text), &path(path_text), digest, true);
+        let origin = crate::ledger::Origin::Created;
+        ledger.learn(&id(id_text), crate::ledger::Lesson::Origin { path: path(path_text), origin });
+    }
+    ledger
+}
