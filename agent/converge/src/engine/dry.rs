@@ -27,7 +27,7 @@ pub async fn plan<H: Read>(task: &Task<'_>, host: &H, ledger: &Ledger) -> Previe
     let held = inventory::excess(task.state.guard, &ledger, &leaving).map(Failure::guarded);
     let items = order(task.state, |id| task.scope.holds(id), &leaving, &ledger);
     let watched = watched(task.state, task.scope);
-    let host = Foresight::new(host);
+    let foresight = Foresight::new(host);
     let mut preview = Preview::default();
     let mut unsettled = vec![false; items.len()];
     for (at, item) in items.iter().enumerate() {
@@ -35,7 +35,7 @@ pub async fn plan<H: Read>(task: &Task<'_>, host: &H, ledger: &Ledger) -> Previe
         let print = watched.contains(item.id);
         let foreseen = match (&held, item.declared) {
             (Some(held), None) => Some(problem(item, Intent::Hold, held.clone())),
-            _ => foresee(task, item, print, needs_unsettled, &ledger, &mut prints, &host).await,
+            _ => foresee(task, item, print, needs_unsettled, &ledger, &mut prints, &foresight).await,
         };
         if let Some(Foreseen { intent: Intent::Remove | Intent::Release, .. }) = &foreseen {
             ledger.forget(item.id);
@@ -53,6 +53,7 @@ pub async fn plan<H: Read>(task: &Task<'_>, host: &H, ledger: &Ledger) -> Previe
             None => {}
         }
     }
+    host.finish();
     preview
 }
 

@@ -105,7 +105,9 @@ async fn run<H: Write>(
     let leaving = inventory::leaving(task.state, keeper.ledger());
     let held = inventory::excess(task.state.guard, keeper.ledger(), &leaving).map(Failure::guarded);
     let items = order(task.state, |id| task.scope.holds(id), &leaving, keeper.ledger());
-    run::Run::new(task, host, keeper, &items, prints, held, stop).all().await
+    let report = run::Run::new(task, host, keeper, &items, prints, held, stop).all().await;
+    host.finish();
+    report
 }
 
 /// Asks the host in one go for all that the pass will look at. A failure comes back to whoever asks for what is missing.
