@@ -17,18 +17,19 @@ use crate::{Command, deb};
 #[derive(Debug)]
 pub struct Fleet {
     folder: tempfile::TempDir,
+    bare: PathBuf,
 }
 
 impl Fleet {
-    /// A new fleet, made by `holdfast init`, committed and pushed.
-    pub fn new() -> Result<Self> {
-        let fleet = Self { folder: tempfile::tempdir().context("make a scratch folder")? };
+    /// A new fleet, made by `holdfast init`, committed and pushed to an empty bare repository.
+    pub fn new(bare: &Path) -> Result<Self> {
+        let folder = tempfile::tempdir().context("make a scratch folder")?;
+        let fleet = Self { folder, bare: bare.to_owned() };
         fs::create_dir(fleet.folder.path().join("home"))?;
         fs::write(fleet.folder.path().join("home/.gitconfig"), GIT_CONFIG)?;
         fleet.make_key("author")?;
-        let (key, bare, work) = (fleet.key("author"), fleet.bare(), fleet.work());
-        let (key, bare, work) = (key.to_string_lossy(), bare.to_string_lossy(), work.to_string_lossy());
-        fleet.run(&["git", "init", "--quiet", "--bare", &bare])?;
+        let (key, work) = (fleet.key("author"), fleet.work());
+        let (key, work, bare) = (key.to_string_lossy(), work.to_string_lossy(), bare.to_string_lossy());
         fleet.run(&["git", "config", "--global", "user.signingKey", &key])?;
         fleet.holdfast(&["init", &work])?;
         if !fleet.work().join(".git").exists() {
@@ -37,11 +38,6 @@ impl Fleet {
         fleet.git(&["remote", "add", "origin", &bare])?;
         fleet.commit("fleet: begin")?;
         Ok(fleet)
-    }
-
-    /// The bare repository.
-    pub fn bare(&self) -> PathBuf {
-        self.folder.path().join("fleet.git")
     }
 
     /// The author's work tree.
@@ -104,7 +100,7 @@ impl Fleet {
     /// A file on a host's status branch, such as `status.toml`; `None` before the first status.
     pub fn status(&self, host: &str, file: &str) -> Result<Option<String>> {
         let object = format!("refs/heads/status/{host}:{file}");
-        let output = self.command(&["git", "show", &object], &self.bare()).output()?;
+        let output = self.command(&["git", "show", &object], &self.bare).output()?;
         Ok((output.code == Some(0)).then(|| output.text()))
     }
 

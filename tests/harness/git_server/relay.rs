@@ -57,7 +57,12 @@ pub struct Relay {
 
 impl Relay {
     pub(super) fn start(target: Target) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        Self::start_on("127.0.0.1", target)
+    }
+
+    /// The same on another address of this machine.
+    pub(super) fn start_on(address: &str, target: Target) -> Result<Self> {
+        let listener = TcpListener::bind((address, 0))?;
         let address = listener.local_addr()?;
         let state = Arc::new(State {
             fault: Mutex::new(Fault::None),

@@ -1,7 +1,7 @@
 //! `git http-backend` behind nginx: over http, https with an own authority, with and without a password.
 #![expect(clippy::disallowed_methods, reason = "the harness writes nginx's files")]
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, net::IpAddr, path::Path, time::Duration};
 
 use anyhow::Result;
 use tempfile::TempDir;
@@ -24,16 +24,26 @@ pub struct WebServer {
     _cgi: Server,
     dir: TempDir,
     ca: String,
+    name: String,
 }
 
 impl WebServer {
     /// Starts it without repositories.
     pub fn start() -> Result<Self> {
+        Self::start_on("127.0.0.1", "localhost")
+    }
+
+    /// The same for others than this machine: on one of its addresses, known by that.
+    pub fn start_for_hosts(address: &str) -> Result<Self> {
+        Self::start_on(address, address)
+    }
+
+    fn start_on(address: &str, name: &str) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("holdfast-web-").tempdir()?;
         let path = dir.path().display().to_string();
         fs::create_dir_all(dir.path().join("srv/private"))?;
         fs::create_dir_all(dir.path().join("tmp"))?;
-        make_certificates(dir.path())?;
+        make_certificates(dir.path(), name)?;
         fs::write(dir.path().join("users"), format!("{USER}:{{PLAIN}}{PASSWORD}\n"))?;
         let backend = Command::new(["git", "--exec-path"]).run()?;
         let backend = format!("{}/git-http-backend", backend.trim_end());
@@ -51,12 +61,13 @@ impl WebServer {
             })?;
         }
         Ok(Self {
-            https: Relay::start(Target::Socket(socket("https.sock")))?,
-            http: Relay::start(Target::Socket(socket("http.sock")))?,
+            https: Relay::start_on(address, Target::Socket(socket("https.sock")))?,
+            http: Relay::start_on(address, Target::Socket(socket("http.sock")))?,
             _nginx: nginx,
             _cgi: cgi,
             ca: fs::read_to_string(socket("ca.pem"))?,
             dir,
+            name: name.to_owned(),
         })
     }
 
@@ -67,12 +78,12 @@ impl WebServer {
 
     /// The https URL of a repository.
     pub fn https_url(&self, name: &str) -> String {
-        format!("https://localhost:{}/{name}", self.https.address().port())
+        format!("https://{}:{}/{name}", self.name, self.https.address().port())
     }
 
     /// The http URL of a repository.
     pub fn http_url(&self, name: &str) -> String {
-        format!("http://localhost:{}/{name}", self.http.address().port())
+        format!("http://{}:{}/{name}", self.name, self.http.address().port())
     }
 
     /// What https goes through.
@@ -91,8 +102,8 @@ impl WebServer {
     }
 }
 
-/// An authority and a certificate of `localhost`.
-fn make_certificates(dir: &Path) -> Result<()> {
+/// An authority and a certificate of `name`, a host name or an address.
+fn make_certificates(dir: &Path, name: &str) -> Result<()> {
     let file = |name: &str| dir.join(name).display().to_string();
     let openssl =
         |arguments: &[&str]| Command::new(["openssl"].into_iter().chain(arguments.iter().copied())).run();
@@ -100,8 +111,10 @@ fn make_certificates(dir: &Path) -> Result<()> {
     let ca =
         ["req", "-x509", "-subj", "/CN=test authority", "-keyout", &file("ca.key"), "-out", &file("ca.pem")];
     openssl(&[&ca[..], &key[..]].concat())?;
-    let own = ["req", "-x509", "-subj", "/CN=localhost", "-CA", &file("ca.pem"), "-CAkey", &file("ca.key")];
-    let names = ["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=CA:FALSE"];
+    let own =
+        ["req", "-x509", "-subj", &format!("/CN={name}"), "-CA", &file("ca.pem"), "-CAkey", &file("ca.key")];
+    let kind = if name.parse::<IpAddr>().is_ok() { "IP" } else { "DNS" };
+    let names = ["-addext", &format!("subjectAltName={kind}:{name}"), "-addext", "basicConstraints=CA:FALSE"];
     let out = ["-keyout", &file("tls.key"), "-out", &file("tls.pem")];
     openssl(&[&own[..], &names, &out, &key[..]].concat())?;
     Ok(())

@@ -1,3 +1,15 @@
 //! Real hosts: Debian with systemd as PID 1, its packages installed by apt. `tests/run machine` runs them.
+//!
+//! Each test boots hosts of its own and may do to them what it likes.
 
+mod bad_days;
 mod host;
+mod interruptions;
+mod kinds;
+mod package_lifecycle;
+mod packages;
+mod quiet;
+mod site;
+mod status;
+mod units;
+mod walls;

@@ -1,0 +1,158 @@
+//! One timeline a kind: converge, quiet, tamper, repair, agent killed, host restarted, removed from Git.
+
+use anyhow::{Context as _, Result, ensure};
+use harness::{AptRepository, Deb, Host};
+use holdfast_schema::status::PassResult;
+
+use crate::site::{AGENT, Site};
+
+/// What a host should be, how it shows, how somebody spoils it, and what is left when Git no longer says it.
+struct Kind {
+    /// The resources in `hosts/NAME.toml`.
+    state: &'static str,
+    /// Shell that succeeds on a converged host.
+    converged: &'static str,
+    /// Shell that spoils it.
+    tamper: &'static str,
+    /// Shell that succeeds once the resources are gone from Git.
+    removed: &'static str,
+}
+
+impl Kind {
+    fn live(&self, host: Host) -> Result<()> {
+        let site = Site::on(host, self.state)?;
+        let holds = |shell: &str, when: &str| -> Result<()> {
+            site.host.shell(shell).map(drop).with_context(|| format!("{when}, in {:?}", site.status()))
+        };
+        ensure!(site.sync()?.code == Some(0), "the first pass: {}", site.host.journal(AGENT)?);
+        holds(self.converged, "converged")?;
+        site.is_quiet().context("after the first pass")?;
+
+        site.host.shell(self.tamper)?;
+        ensure!(site.host.shell(self.converged).is_err(), "tampering changed nothing");
+        site.sync()?.success()?;
+        holds(self.converged, "repaired")?;
+
+        site.host.shell(self.tamper)?;
+        site.host.kill(AGENT)?;
+        site.host.run(&["systemctl", "start", AGENT])?;
+        site.sync()?.success()?;
+        holds(self.converged, "after the agent was killed")?;
+
+        site.host.shell(self.tamper)?;
+        site.host.reboot()?;
+        site.sync()?.success()?;
+        holds(self.converged, "after a reboot")?;
+        site.is_quiet().context("after a reboot")?;
+
+        let status = site.apply("")?;
+        assert_eq!(status.result, PassResult::Converged);
+        holds(self.removed, "removed from Git")?;
+        site.is_quiet().context("after the removal")
+    }
+}
+
+#[test]
+fn file() -> Result<()> {
+    let kind = Kind {
+        state: r#"
+            [file."/etc/motd"]
+            content = "welcome\n"
+            owner = "daemon"
+            group = "adm"
+            mode = "0640"
+        "#,
+        converged: r#"[ "$(cat /etc/motd)" = welcome ] && [ "$(stat -c %U:%G:%a /etc/motd)" = daemon:adm:640 ]"#,
+        tamper: "echo owned >/etc/motd; chmod 0666 /etc/motd; chown root /etc/motd",
+        removed: "[ ! -e /etc/motd ]",
+    };
+    kind.live(Host::boot("file")?)
+}
+
+#[test]
+fn directory() -> Result<()> {
+    let kind = Kind {
+        state: r#"
+            [directory."/etc/shop.d"]
+            mode = "0750"
+            group = "adm"
+            purge = true
+            [file."/etc/shop.d/10-own"]
+            content = "ours"
+        "#,
+        converged: r#"[ "$(stat -c %G:%a /etc/shop.d)" = adm:750 ] && [ "$(ls /etc/shop.d)" = 10-own ]"#,
+        tamper: "touch /etc/shop.d/20-foreign; mkdir -p /etc/shop.d/foreign.d/deep; chmod 0777 /etc/shop.d",
+        removed: "[ ! -e /etc/shop.d ]",
+    };
+    kind.live(Host::boot("directory")?)
+}
+
+#[test]
+fn symlink() -> Result<()> {
+    let kind = Kind {
+        state: r#"
+            [symlink."/etc/localtime"]
+            target = "/usr/share/zoneinfo/Europe/Amsterdam"
+        "#,
+        converged: r#"[ "$(readlink /etc/localtime)" = /usr/share/zoneinfo/Europe/Amsterdam ]"#,
+        tamper: "ln -sfn /usr/share/zoneinfo/UTC /etc/localtime",
+        removed: "[ ! -L /etc/localtime ]",
+    };
+    kind.live(Host::boot("symlink")?)
+}
+
+#[test]
+fn package() -> Result<()> {
+    let host = Host::boot("package")?;
+    let repository = AptRepository::of(&[
+        Deb::new("shop", "1.0").depends("shop-data").program("/usr/bin/shop", "#!/bin/sh\necho shop\n"),
+        Deb::new("shop", "2.0").depends("shop-data").program("/usr/bin/shop", "#!/bin/sh\necho shop\n"),
+        Deb::new("shop-data", "1.0"),
+        Deb::new("telnet", "1.0"),
+    ])?;
+    repository.serve_to(&host)?;
+    host.run(&["apt-get", "--yes", "install", "telnet"])?;
+    let kind = Kind {
+        state: r#"
+            [package.shop]
+            version = "1.*"
+            hold = true
+            [package.telnet]
+            ensure = "absent"
+        "#,
+        converged: r#"[ "$(shop)" = shop ] && dpkg-query -W -f '${Version} ${db:Status-Abbrev}' shop | grep -q '^1.0 hi' && ! dpkg-query -W telnet"#,
+        tamper: "apt-mark unhold shop; apt-get -y install shop telnet",
+        // A package is only released: somebody else may have come to need it.
+        removed: "shop",
+    };
+    kind.live(host)
+}
+
+#[test]
+fn unit() -> Result<()> {
+    let kind = Kind {
+        state: r#"
+            [unit."tick.service"]
+            content = """
+            [Service]
+            ExecStart=/bin/sleep infinity
+            [Install]
+            WantedBy=multi-user.target
+            """
+            enabled = true
+            active = true
+            [unit."tick.service".drop_ins."10-nice.conf"]
+            content = """
+            [Service]
+            Nice=5
+            """
+        "#,
+        converged: r#"
+            systemctl is-active --quiet tick && systemctl is-enabled --quiet tick &&
+            [ "$(systemctl show --value -p Nice tick)" = 5 ] && [ "$(systemctl show --value -p NeedDaemonReload tick)" = no ]
+        "#,
+        tamper: "systemctl disable --now tick; rm /etc/systemd/system/tick.service.d/10-nice.conf",
+        removed: "[ ! -e /etc/systemd/system/tick.service ] && [ ! -e /etc/systemd/system/tick.service.d ] && ! systemctl is-active tick",
+    };
+    kind.live(Host::boot("unit")?)
+}
