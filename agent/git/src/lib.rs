@@ -12,6 +12,7 @@
 //! ```
 
 mod address;
+mod create;
 mod error;
 mod export;
 mod fetch;
@@ -26,14 +27,17 @@ mod objects;
 mod pack;
 mod push;
 mod reason;
+mod repository;
 mod serve;
 mod session;
 mod ssh;
 mod text;
 mod wire;
 
+pub use create::{NewClone, create_bare};
 pub use error::{CODES, Fault, GitError, Task};
 pub use export::Export;
 pub use link::Place;
 pub use meter::Activity;
+pub use repository::LocalRepository;
 pub use serve::{Answer, Fetcher};
