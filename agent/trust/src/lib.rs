@@ -48,5 +48,5 @@ pub use ratchet::Ratchet;
 pub use refusal::{Reason, Refusal};
 pub use store::{IndexedObjects, MemoryObjects, Objects, StoreError};
 pub use time::UnixTime;
-pub use verify::{Request, Verification, Verified, introduce, signed_by, verify};
+pub use verify::{Request, Verification, Verified, introduce, verify};
 pub use walk::{File, WalkError, walk};

@@ -120,14 +120,6 @@ pub enum Reason {
     /// There is too much to verify.
     #[error("there is too much to verify: {0}")]
     Limit(Exceeded),
-    /// It should have been signed with one certain key.
-    #[error("it is signed with the key {found}, not with {wanted}")]
-    OtherKey {
-        /// The commit's.
-        found: Fingerprint,
-        /// The one that it should have been.
-        wanted: Fingerprint,
-    },
     /// The introduction names another key.
     #[error("it is signed with the key {found}, but this host was introduced to {wanted}")]
     IntroducedKey {
@@ -150,7 +142,7 @@ impl Reason {
             Self::NotACommit { .. } | Self::Grammar(_) => "E_COMMIT_GRAMMAR",
             Self::Unsigned => "E_UNSIGNED",
             Self::Signature(why) => why.code(),
-            Self::KeyUnknown { .. } | Self::OtherKey { .. } => "E_KEY_UNKNOWN",
+            Self::KeyUnknown { .. } => "E_KEY_UNKNOWN",
             Self::KeyTime { .. } => "E_KEY_TIME",
             Self::Earlier { .. } | Self::Future { .. } => "E_TIME_ORDER",
             Self::Rules(why) => why.code(),

@@ -105,20 +105,21 @@ impl SecretKey {
         let padded = wire.0.len() < BLOCK && wire.0.iter().zip(1..).all(|(byte, want)| *byte == want);
         let key = SigningKey::from_keypair_bytes(pair).ok().map(|key| Self::from_seed(key.as_bytes()));
         Ok(key.filter(|key| {
-            let PublicKey::Ed25519(verifying) = key.public;
-            one == two && padded && verifying.as_bytes() == point && key.public.to_wire() == public
+            one == two
+                && padded
+                && key.key.verifying_key().as_bytes() == point
+                && key.public.to_wire() == public
         }))
     }
 
     /// Writes a private key file, as `ssh-keygen` would. Whoever stores it must let nobody else read it.
     pub fn print(&self, comment: &str) -> Zeroizing<String> {
-        let PublicKey::Ed25519(point) = &self.public;
         let pair = Zeroizing::new(self.key.to_keypair_bytes());
         let mut secret = Zeroizing::new(Vec::with_capacity(256));
         // ssh-keygen puts a random number here twice, to tell a wrong passphrase. There is none.
         secret.extend_from_slice(b"holdhold");
         wire::put(&mut secret, ED25519);
-        wire::put(&mut secret, point.as_bytes());
+        wire::put(&mut secret, self.key.verifying_key().as_bytes());
         wire::put(&mut secret, &*pair);
         wire::put(&mut secret, comment.as_bytes());
         let padding = secret.len().next_multiple_of(BLOCK).saturating_sub(secret.len());

@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, fmt};
 
 use crate::{
     UnixTime,
-    key::{KeyError, PublicKey, shown},
+    key::{self, KeyError, PublicKey, shown},
     place,
 };
 
@@ -114,7 +114,7 @@ impl Signers {
                 problem,
             };
             let Some((signer, key)) = parse_line(line).map_err(at)? else { continue };
-            if let Some((first, _)) = signers.iter().find(|(_, other)| other.key == signer.key) {
+            if let Some((first, _)) = signers.iter().find(|(_, other)| other.key.has_secret_of(&signer.key)) {
                 return Err(at((key, SignersProblem::KeyTwice(*first))));
             }
             signers.push((number, signer));
@@ -216,7 +216,7 @@ fn parse_options<'a>(options: &str, at: &'a str) -> Result<(Option<UnixTime>, Op
             "namespaces" => return Err((here, SignersProblem::Namespace)),
             "valid-after" => ("valid-after", after.replace(time("valid-after")?).is_some()),
             "valid-before" => ("valid-before", before.replace(time("valid-before")?).is_some()),
-            "ssh-ed25519" => return Err((here, SignersProblem::NoNamespace)),
+            key::ED25519 | key::SK_ED25519 => return Err((here, SignersProblem::NoNamespace)),
             _ => return Err((here, SignersProblem::Option(shown(name.as_bytes())))),
         };
         if twice {

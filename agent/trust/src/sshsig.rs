@@ -1,6 +1,6 @@
 //! OpenSSH signatures as Git uses them; see PROTOCOL.sshsig in OpenSSH.
 
-use ed25519_dalek::Signature as Ed25519Signature;
+use ed25519_dalek::{Signature as Ed25519Signature, VerifyingKey};
 use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::{
@@ -26,7 +26,19 @@ pub struct Signature {
     pub key: PublicKey,
     hash: Hash,
     ed25519: Ed25519Signature,
+    /// What a FIDO device adds to what it signs.
+    device: Device,
 }
+
+/// What a FIDO device says of how it came to sign; nothing for keys that are files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Device {
+    flags: u8,
+    counter: u32,
+}
+
+/// The flag that says that somebody touched the device.
+const TOUCHED: u8 = 0x01;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hash {
@@ -72,6 +84,9 @@ pub enum SignatureError {
     /// Its hash algorithm is not accepted.
     #[error("its signature uses the hash {0:?}, not sha512 or sha256")]
     HashAlgorithm(String),
+    /// A FIDO device signed without anybody touching it.
+    #[error("its signature was made by a security key that nobody touched")]
+    NotTouched,
     /// The key did not sign these bytes.
     #[error("its signature does not match its content")]
     Mismatch,
@@ -126,23 +141,45 @@ impl Signature {
         };
         let mut inner = Wire(wire.string().ok_or(SHORT)?);
         wire.end().ok_or(LONG)?;
-        if inner.string().ok_or(SHORT)? != b"ssh-ed25519" {
+        if inner.string().ok_or(SHORT)? != key.kind().as_bytes() {
             return Err(SignatureError::Layout("it is of another type than its key"));
         }
-        let signature = inner.array().ok_or(SignatureError::Layout("it has not 64 bytes"))?;
+        let ed25519 = inner.array().ok_or(SignatureError::Layout("it has not 64 bytes"))?;
+        let ed25519 = Ed25519Signature::from_bytes(ed25519);
+        let mut device = Device::default();
+        if let PublicKey::SecurityKey { .. } = key {
+            device.flags = inner.byte().ok_or(SHORT)?;
+            device.counter = inner.number().ok_or(SHORT)?;
+            if device.flags & TOUCHED == 0 {
+                return Err(SignatureError::NotTouched);
+            }
+        }
         inner.end().ok_or(LONG)?;
-        Ok(Self { key, hash, ed25519: Ed25519Signature::from_bytes(signature) })
+        Ok(Self { key, hash, ed25519, device })
     }
 
     /// Checks that the key signed exactly this payload.
     pub fn verify(&self, payload: &Payload<'_>) -> Result<(), SignatureError> {
-        let message = signed_bytes(self.hash, payload);
-        match &self.key {
-            // `verify` would accept keys and points of small order.
-            PublicKey::Ed25519(key) => key.verify_strict(&message, &self.ed25519),
-        }
-        .map_err(|_mismatch| SignatureError::Mismatch)
+        let mut message = signed_bytes(self.hash, payload);
+        let key = match &self.key {
+            PublicKey::Ed25519(key) => key,
+            PublicKey::SecurityKey { key, application } => {
+                let digest = Sha256::digest(&message);
+                message = Sha256::digest(application).to_vec();
+                message.push(self.device.flags);
+                message.extend_from_slice(&self.device.counter.to_be_bytes());
+                message.extend_from_slice(&digest);
+                key
+            }
+        };
+        check(key, &message, &self.ed25519)
     }
+}
+
+/// The one place where a signature is checked.
+fn check(key: &VerifyingKey, message: &[u8], signature: &Ed25519Signature) -> Result<(), SignatureError> {
+    // Not `verify`, which accepts points of small order.
+    key.verify_strict(message, signature).map_err(|_mismatch| SignatureError::Mismatch)
 }
 
 fn signed_bytes(hash: Hash, payload: &Payload<'_>) -> Vec<u8> {

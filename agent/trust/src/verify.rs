@@ -7,7 +7,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use crate::{
-    FleetId, Limits, Object, ObjectId, ObjectKind, Objects, PayloadDigest, PublicKey, UnixTime,
+    FleetId, Limits, Object, ObjectId, ObjectKind, Objects, PayloadDigest, UnixTime,
     commit::{self, Commit},
     introduction::Introduction,
     limits::Exceeded,
@@ -161,23 +161,6 @@ pub fn introduce(
         Request { tip: commit, reference, introduction: &introduction, ratchet: None, clock: None, limits };
     Judge { objects, request: &request }.introduced(commit, &object).map_err(refuse)?;
     Ok(introduction)
-}
-
-/// Reads a commit that one certain key must have signed, such as a host's status. Says nothing of what stands before it.
-///
-/// # Errors
-/// When it is not a canonical commit, or not signed with that key.
-pub fn signed_by<'a>(object: &'a Object, key: &PublicKey) -> Result<Commit<'a>, Reason> {
-    if object.kind != ObjectKind::Commit {
-        return Err(Reason::NotACommit { kind: object.kind });
-    }
-    let commit = Commit::parse(&object.data)?;
-    let signature = signature(&commit)?;
-    if signature.key != *key {
-        return Err(Reason::OtherKey { found: signature.key.fingerprint(), wanted: key.fingerprint() });
-    }
-    signature.verify(&commit.payload)?;
-    Ok(commit)
 }
 
 struct Judge<'a> {

@@ -11,6 +11,12 @@ impl<'a> Wire<'a> {
         Some(u32::from_be_bytes(*number))
     }
 
+    pub(crate) fn byte(&mut self) -> Option<u8> {
+        let (byte, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*byte)
+    }
+
     pub(crate) fn string(&mut self) -> Option<&'a [u8]> {
         let mut after = *self;
         let length = usize::try_from(after.number()?).ok()?;

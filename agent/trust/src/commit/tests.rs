@@ -1,6 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::{
+    Objects as _,
+    testing::fleet::{Fleet, State, key},
+};
 
 const TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 const PARENT: &str = "ce013625030ba8dba906f756967f9e9ca394464a";
@@ -201,6 +205,27 @@ fn nul_is_refused_wherever_it_is() {
     }
     let got = Commit::parse(&[text.as_bytes(), b"\0"].concat()).unwrap_err();
     assert_eq!(got.to_string(), "line 6 of the commit holds a NUL byte");
+}
+
+/// A host's status, of which one key is known.
+#[test]
+fn one_certain_key_signed_it_or_not() {
+    let mut fleet = Fleet::default();
+    let mut commit = |signer| {
+        let id = fleet.commit(&[], signer, &State::of(&["alice"]));
+        fleet.objects.get(&id).unwrap().unwrap().data
+    };
+    let host = key("web-1");
+    let is_good = |data: &[u8]| Commit::parse(data).is_ok_and(|commit| commit.is_signed_by(host.public()));
+    let good = commit(Some("web-1"));
+    assert!(is_good(&good));
+    assert!(!is_good(&commit(Some("web-2"))));
+    assert!(!is_good(&commit(None)));
+    for at in 0..good.len() {
+        let mut changed = good.clone();
+        changed[at] ^= 1;
+        assert!(!is_good(&changed), "{at}");
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn a_fingerprint_is_the_one_that_ssh_keygen_prints() {
 
 #[test]
 fn a_pub_file_parses() {
-    let public = *key("alice").public();
+    let public = key("alice").public().clone();
     for line in [format!("{public}"), format!("{public}\n"), format!("{public} alice at work\n")] {
         assert_eq!(line.parse::<PublicKey>().unwrap(), public);
     }
@@ -75,12 +75,46 @@ fn unsafe_points_are_no_keys() {
     }
 }
 
+#[test]
+fn a_security_key() {
+    let PublicKey::Ed25519(point) = *key("alice").public() else { panic!() };
+    let security_key =
+        |application: &str| PublicKey::SecurityKey { key: point, application: application.to_owned() };
+    for application in ["ssh:", "ssh:work"] {
+        let public = security_key(application);
+        assert!(public.to_string().starts_with("sk-ssh-ed25519@openssh.com AAAA"));
+        assert_eq!(public.to_string().parse::<PublicKey>().unwrap(), public);
+        assert!(public.has_secret_of(key("alice").public()));
+        assert!(!public.has_secret_of(key("bob").public()));
+        assert_ne!(public.fingerprint(), key("alice").fingerprint());
+    }
+    for application in ["", "web:", &format!("ssh:{}", "x".repeat(97))] {
+        assert_eq!(PublicKey::from_wire(&security_key(application).to_wire()), Err(KeyError::Bytes));
+    }
+    // The type before the base64 must be the one within.
+    let line = security_key("ssh:").to_string().replace("sk-ssh-ed25519@openssh.com", "ssh-ed25519");
+    assert_eq!(line.parse::<PublicKey>(), Err(KeyError::Bytes));
+    let line = key("alice").public().to_string().replace("ssh-ed25519", "sk-ssh-ed25519@openssh.com");
+    assert_eq!(line.parse::<PublicKey>(), Err(KeyError::Bytes));
+}
+
+#[test]
+fn ssh_keygen_gives_a_security_key_the_same_fingerprint() {
+    let git = Git::new();
+    let PublicKey::Ed25519(point) = *key("alice").public() else { panic!() };
+    let public = PublicKey::SecurityKey { key: point, application: "ssh:".to_owned() };
+    git.write("sk.pub", format!("{public} alice\n"));
+    let output = git.program("ssh-keygen", &["-l", "-f", "sk.pub"], b"");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(printed.trim_end(), format!("256 {} alice (ED25519-SK)", public.fingerprint()));
+}
+
 proptest! {
     #[test]
     fn a_key_prints_as_it_parses(seed: [u8; 32]) {
-        let key = *crate::sign::SecretKey::from_seed(&seed).public();
-        prop_assert_eq!(key.to_string().parse::<PublicKey>().unwrap(), key);
-        prop_assert_eq!(PublicKey::from_wire(&key.to_wire()).unwrap(), key);
+        let key = crate::sign::SecretKey::from_seed(&seed).public().clone();
+        prop_assert_eq!(&key.to_string().parse::<PublicKey>().unwrap(), &key);
+        prop_assert_eq!(&PublicKey::from_wire(&key.to_wire()).unwrap(), &key);
         let fingerprint = key.fingerprint();
         prop_assert_eq!(Fingerprint::from_url(&fingerprint.to_url()).unwrap(), fingerprint);
     }

@@ -7,7 +7,7 @@ use crate::testing::{
 };
 
 fn public(name: &str) -> PublicKey {
-    *key(name).public()
+    key(name).public().clone()
 }
 
 /// A line with these options and alice's key.
@@ -137,13 +137,10 @@ fn everything_else_refuses_the_file_and_names_the_place() {
         ),
         (
             format!("alice {git} {}", alice.to_string().replace("ssh-ed25519", "ssh-rsa")),
-            "1:24: keys of type \"ssh-rsa\" are not accepted, only ssh-ed25519",
+            "1:24: keys of type \"ssh-rsa\" are not accepted, only ssh-ed25519 and sk-ssh-ed25519@openssh.com",
         ),
         (format!("alice {git} {alice}="), "1:24: the key is not canonical base64"),
-        (
-            format!("alice {git} {alice}AAAA"),
-            "1:24: the key is damaged: its bytes are not those of an ssh-ed25519 key",
-        ),
+        (format!("alice {git} {alice}AAAA"), "1:24: the key is damaged: its bytes are not those of its type"),
         (line("alice") + &line("alice"), "2:24: this key is listed on line 1 already, and a key is one line"),
         (
             line("alice") + "\n" + &line("alice").replace("alice", "bob"),
@@ -158,6 +155,18 @@ fn everything_else_refuses_the_file_and_names_the_place() {
         assert_eq!(error(&text), want, "{text:?}");
     }
     assert_eq!(Signers::parse(b"# x\n#\xff\n").unwrap_err().to_string(), "2:2: this is not UTF-8");
+}
+
+/// One secret is one person's, whatever type its public half is written as.
+#[test]
+fn one_secret_under_two_types() {
+    let PublicKey::Ed25519(point) = public("alice") else { panic!() };
+    let security_key = PublicKey::SecurityKey { key: point, application: "ssh:".to_owned() };
+    let other = format!("bob namespaces=\"git\" {security_key}\n");
+    assert_eq!(Signers::parse(other.as_bytes()).unwrap().find(&security_key).unwrap().principal, "bob");
+    let want = "2:22: this key is listed on line 1 already, and a key is one line";
+    assert_eq!(error(&(line("alice") + &other)), want);
+    assert!(Signers::parse(line("alice").as_bytes()).unwrap().find(&security_key).is_none());
 }
 
 #[test]
@@ -245,7 +254,7 @@ proptest! {
             .into_iter()
             .map(|(principal, seed, valid_after, before)| Signer {
                 principal,
-                key: *crate::sign::SecretKey::from_seed(&seed).public(),
+                key: crate::sign::SecretKey::from_seed(&seed).public().clone(),
                 valid_after,
                 valid_before: before.filter(|before| valid_after.is_none_or(|after| after < *before)),
             })

