@@ -1,0 +1,223 @@
+//! The agent: what the root service and `holdfast try` both do, one cycle after another.
+//!
+//! A cycle polls, converges and publishes. Each part is met with what the ones before it left: without Git the last good
+//! revision is converged to; without a good revision there is still a status to publish.
+
+mod control;
+mod revisions;
+mod statuses;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+pub use holdfast_converge::engine::{Stop, Stopper};
+use holdfast_converge::{
+    engine::{self, Scope, Task},
+    host::{HostError, LocalHost, Write as _, clock},
+};
+use holdfast_protocol::control::Reply;
+use holdfast_schema::{
+    Facts, HostName, ResourceId,
+    status::{ResourceStatus, Status, StatusProblem},
+};
+use holdfast_trust::sign::SecretKey;
+use tokio::sync::mpsc;
+
+use crate::{
+    memory::{LedgerRecord, Memory},
+    remote::Remote,
+    revision::one_line,
+    settings::{Paths, Settings},
+    store::{Store, StoreError},
+};
+
+/// Everything that one host's agent is.
+#[derive(Debug)]
+pub struct Agent {
+    paths: Paths,
+    settings: Settings,
+    memory: Memory,
+    remote: Arc<dyn Remote>,
+    host: LocalHost,
+    key: Arc<SecretKey>,
+    facts: Facts,
+    /// Why the last poll failed.
+    unreachable: Option<StatusProblem>,
+    /// What else went wrong in this cycle, beside single resources.
+    trouble: Vec<StatusProblem>,
+    /// How the last pass over the host ended.
+    pass: engine::Report,
+    /// Whether the leavings of a killed process were looked for.
+    swept: bool,
+    /// Changes that no published status has told yet.
+    untold: BTreeMap<ResourceId, ResourceStatus>,
+    status: Option<Status>,
+    push_failure: Option<String>,
+    progress: Option<mpsc::UnboundedSender<Reply>>,
+}
+
+/// Why an agent cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// What it must remember cannot be had.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The host does not tell what it is.
+    #[error(transparent)]
+    Host(#[from] HostError),
+}
+
+impl StartError {
+    /// The stable, documented code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Store(why) => why.code(),
+            Self::Host(why) => why.code(),
+        }
+    }
+}
+
+impl Agent {
+    /// An agent that goes on where the last one stopped.
+    ///
+    /// # Errors
+    /// [`StartError`] if what it must remember is damaged, or the host does not tell what it is.
+    pub async fn new(
+        paths: Paths,
+        settings: Settings,
+        remote: Arc<dyn Remote>,
+        host: LocalHost,
+        key: SecretKey,
+    ) -> Result<Self, StartError> {
+        let memory = Memory::recall(Store::open(&paths.state)?)?;
+        let facts = host.facts().await?;
+        Ok(Self {
+            paths,
+            settings,
+            memory,
+            remote,
+            host,
+            key: Arc::new(key),
+            facts,
+            unreachable: None,
+            trouble: Vec::new(),
+            pass: engine::Report::default(),
+            swept: false,
+            untold: BTreeMap::new(),
+            status: None,
+            push_failure: None,
+            progress: None,
+        })
+    }
+
+    /// The host's name in the fleet.
+    pub fn host(&self) -> &HostName {
+        &self.settings.host
+    }
+
+    /// How often to poll.
+    pub fn poll_interval(&self) -> Duration {
+        self.settings.poll
+    }
+
+    /// The newest status; `None` before the first cycle.
+    pub fn status(&self) -> Option<&Status> {
+        self.status.as_ref()
+    }
+
+    /// What is remembered.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Why the newest status is not on its branch, if it should be and is not.
+    pub fn push_failure(&self) -> Option<&str> {
+        self.push_failure.as_deref()
+    }
+
+    /// Sends a line to `listener` for whatever is done from now on.
+    pub fn tell_progress_to(&mut self, listener: Option<mpsc::UnboundedSender<Reply>>) {
+        self.progress = listener;
+    }
+
+    /// Polls, converges and publishes. Whether Git was reached.
+    pub async fn cycle(&mut self, stop: &Stop) -> bool {
+        self.begin().await;
+        // Waiting for Git is given up at once; what comes of it is found out at the next start.
+        let reached = tokio::select! {
+            reached = self.poll() => reached,
+            () = stop.wait() => return false,
+        };
+        self.converge(stop).await;
+        tokio::select! {
+            () = self.publish() => {}
+            () = stop.wait() => {}
+        }
+        reached
+    }
+
+    /// Converges to the last good revision without asking Git anything.
+    pub async fn cycle_offline(&mut self, stop: &Stop) {
+        self.begin().await;
+        self.converge(stop).await;
+    }
+
+    async fn begin(&mut self) {
+        self.trouble.clear();
+        match self.host.facts().await {
+            Ok(facts) => self.facts = facts,
+            Err(why) => tracing::warn!(error = one_line(&why), "the host's facts are as they were"),
+        }
+        self.end_pause_that_is_over();
+    }
+
+    /// Makes one pass over the host, unless the agent is paused or has nothing yet to converge to.
+    async fn converge(&mut self, stop: &Stop) {
+        if self.memory.pause.is_none()
+            && let Some(applied) = &self.memory.applied
+        {
+            let (state, revision) = (&applied.record.state, applied.record.commit.to_string());
+            if !self.swept {
+                let directories = engine::directories(state, &self.memory.ledger);
+                if let Err(why) = self.host.sweep(&directories).await {
+                    tracing::warn!(error = one_line(&why), "what an earlier run left half-made stays");
+                }
+                self.swept = true;
+            }
+            let mut records = LedgerRecord(self.memory.store().clone());
+            let task = Task { state, contents: applied, scope: Scope::All, revision: &revision };
+            let pass = engine::pass(&task, &self.host, &mut self.memory.ledger, &mut records, stop);
+            self.pass = pass.await;
+        }
+        self.conclude();
+    }
+
+    /// Notes something that stands in the way and is no single resource's.
+    fn meet(&mut self, tried: &str, error: &StoreError) {
+        let message = format!("{tried}: {}", one_line(error));
+        tracing::error!(code = error.code(), "{message}");
+        let code = error.code().to_owned();
+        self.trouble.push(StatusProblem { code, message, remedy: None, commit: None, at: None });
+    }
+
+    fn tell(&self, line: impl FnOnce() -> String) {
+        if let Some(listener) = &self.progress
+            && listener.send(Reply::Progress { line: line() }).is_err()
+        {
+            tracing::trace!("nobody listens to progress any more");
+        }
+    }
+}
+
+/// The wall clock in seconds since the epoch.
+fn now() -> i64 {
+    clock::nanoseconds().div_euclid(1_000_000_000)
+}
+
+/// A time as the status writes it: RFC 3339, UTC, whole seconds.
+fn rfc3339(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds)
+        .map_or_else(|_out_of_range| seconds.to_string(), |time| time.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+//! The part of the cycle that asks Git for revisions and decides which one is in force.
+
+use std::sync::Arc;
+
+use holdfast_converge::host::clock;
+use holdfast_protocol::fetch::{Failure, Reply, Request as Question};
+use holdfast_schema::status::StatusProblem;
+use holdfast_trust::{IndexedObjects, Limits, ObjectId, Request, UnixTime, Verified};
+
+use super::{Agent, now};
+use crate::{
+    applied::Applied,
+    memory::Attempt,
+    remote::Remote,
+    revision::{self, StreamObjects, one_line},
+    store::Store,
+};
+
+/// The file that a stream from the fetcher lies in while it is judged.
+const INCOMING: &str = "incoming";
+
+/// What came of asking for a branch.
+enum Polled {
+    Unchanged,
+    At(ObjectId, StreamObjects),
+}
+
+impl Agent {
+    /// Asks for something new and takes it in. Whether Git was reached.
+    pub(super) async fn poll(&mut self) -> bool {
+        let known = self.memory.attempt.as_ref().map(|attempt| attempt.tip).filter(|_| !self.is_outdated());
+        match self.ask(known, None).await {
+            Ok(Polled::Unchanged) => self.unreachable = None,
+            Ok(Polled::At(tip, objects)) => {
+                self.unreachable = None;
+                self.tell(|| format!("fetched {}", tip.short()));
+                self.take(tip, objects).await;
+            }
+            Err(failure) => {
+                let news = self.unreachable.as_ref().is_none_or(|old| old.message != failure.message);
+                if news {
+                    tracing::warn!(code = failure.code, "{failure}");
+                }
+                self.tell(|| failure.to_string());
+                self.unreachable = Some(StatusProblem {
+                    code: failure.code,
+                    message: failure.message,
+                    remedy: failure.remedy,
+                    commit: None,
+                    at: None,
+                });
+            }
+        }
+        self.unreachable.is_none()
+    }
+
+    /// Whether the revision in force was resolved by another agent or from other facts, and must be resolved again.
+    fn is_outdated(&self) -> bool {
+        self.memory.applied.as_ref().is_some_and(|applied| {
+            let record = &applied.record;
+            record.facts != self.facts
+                || record.agent != env!("CARGO_PKG_VERSION")
+                || record.state.host != self.settings.host
+        })
+    }
+
+    /// Judges a tip and, if it holds something newer that is good, makes that the revision in force.
+    async fn take(&mut self, tip: ObjectId, objects: StreamObjects) {
+        let (introduction, ratchet) = (self.settings.introduction.clone(), self.memory.ratchet.clone());
+        let clock = clock::is_synchronised().unwrap_or(false).then(|| UnixTime::from_seconds(now()));
+        let (judging, reference) = (Arc::clone(&objects), self.settings.reference());
+        let judged = tokio::task::spawn_blocking(move || {
+            let request = Request {
+                tip,
+                reference: &reference,
+                introduction: &introduction,
+                ratchet: ratchet.as_ref(),
+                clock,
+                limits: &Limits::default(),
+            };
+            revision::judge(&judging, &request)
+        });
+        let Ok(mut judgement) = judged.await else { return };
+        if let Some(verified) = judgement.verified {
+            match self.adopt(tip, objects, &verified).await {
+                Ok(problems) => judgement.problems.extend(problems),
+                // Not the revision's fault: it is asked for again at the next poll.
+                Err(()) => return,
+            }
+        }
+        for problem in &judgement.problems {
+            tracing::error!(
+                code = problem.code,
+                commit = problem.commit,
+                at = problem.at,
+                "revision refused: {}",
+                problem.message
+            );
+            self.tell(|| format!("refused: {} ({})", problem.message, problem.code));
+        }
+        if let Err(why) = self.memory.attempted(Attempt { tip, problems: judgement.problems }) {
+            self.meet("remember the revision", &why);
+        }
+    }
+
+    /// Moves the ratchet to a verified revision and puts it in force. What is wrong with it; `Err` if it could not be tried.
+    async fn adopt(
+        &mut self,
+        tip: ObjectId,
+        objects: StreamObjects,
+        verified: &Verified,
+    ) -> Result<Vec<StatusProblem>, ()> {
+        let commit = verified.commit();
+        let ratchet = verified.ratchet();
+        if self.memory.ratchet.as_ref() != Some(&ratchet) {
+            // Before anything of it is applied: a crash in between only means that it is applied later.
+            if let Err(why) = self.memory.verified(ratchet) {
+                return self.give_up("remember the verified revision", &why);
+            }
+            tracing::info!(revision = %commit, signer = people(verified), "revision verified");
+            self.tell(|| format!("verified {}, signed by {}", commit.short(), people(verified)));
+        }
+        let in_force = self.memory.applied.as_ref().is_some_and(|applied| applied.record.commit == commit);
+        if in_force && !self.is_outdated() {
+            return Ok(Vec::new());
+        }
+        let objects = if commit == tip { objects } else { self.ask_at(commit).await? };
+        let resolving = {
+            let (verified, host, facts) = (verified.clone(), self.settings.host.clone(), self.facts.clone());
+            let store = self.memory.store().clone();
+            tokio::task::spawn_blocking(move || {
+                let resolved = revision::resolve(&objects, &verified, &host, &facts)?;
+                let signer = people(&verified);
+                Ok(Applied::save(&store, commit, signer, facts, resolved.state, &resolved.contents))
+            })
+        };
+        match resolving.await {
+            Ok(Ok(Ok(applied))) => {
+                self.memory.applied = Some(applied);
+                Ok(Vec::new())
+            }
+            Ok(Ok(Err(why))) => self.give_up("keep the verified revision", &why),
+            Ok(Err(problems)) => Ok(problems),
+            Err(_cancelled) => Err(()),
+        }
+    }
+
+    fn give_up<T>(&mut self, tried: &str, why: &crate::store::StoreError) -> Result<T, ()> {
+        self.meet(tried, why);
+        Err(())
+    }
+
+    /// The whole tree of an older commit on the branch, when the tip itself was refused.
+    async fn ask_at(&mut self, commit: ObjectId) -> Result<StreamObjects, ()> {
+        match self.ask(None, Some(commit)).await {
+            Ok(Polled::At(_, objects)) => Ok(objects),
+            Ok(Polled::Unchanged) => Err(()),
+            Err(failure) => {
+                tracing::warn!(code = failure.code, "{failure}");
+                Err(())
+            }
+        }
+    }
+
+    /// One question to the fetcher, on a thread of its own.
+    async fn ask(&self, known: Option<ObjectId>, at: Option<ObjectId>) -> Result<Polled, Failure> {
+        let introduced = self.settings.introduction.commit;
+        let request = Question::Poll {
+            remote: self.settings.fleet.clone(),
+            reference: self.settings.reference(),
+            known,
+            base: self.memory.ratchet.as_ref().map_or(introduced, |ratchet| ratchet.commit),
+            at,
+        };
+        let (remote, store) = (Arc::clone(&self.remote), self.memory.store().clone());
+        tokio::task::spawn_blocking(move || exchange(&*remote, &store, &request))
+            .await
+            .unwrap_or_else(|gone| Err(broken("E_FETCHER", format!("ask for a revision: {gone}"))))
+    }
+}
+
+/// Asks, and indexes the stream that comes back.
+fn exchange(remote: &dyn Remote, store: &Store, request: &Question) -> Result<Polled, Failure> {
+    let stored = |why: &dyn std::error::Error| broken("E_STORE", one_line(why));
+    let mut incoming = Lazy { store, file: None };
+    match remote.exchange(request, &[], &mut incoming)? {
+        Reply::Unchanged => Ok(Polled::Unchanged),
+        Reply::Changed { tip } => {
+            let file =
+                incoming.file.ok_or_else(|| broken("E_FETCHER", "no objects came with a new tip".into()))?;
+            let objects = IndexedObjects::open(file, &Limits::default())
+                .map_err(|why| broken(why.code(), one_line(&why)))?;
+            store.remove(INCOMING).map_err(|why| stored(&why))?;
+            Ok(Polled::At(tip, Arc::new(objects)))
+        }
+        Reply::Failed(failure) => Err(failure),
+        Reply::Pushed | Reply::Moved { .. } => {
+            Err(broken("E_FETCHER", "the fetcher answered a poll with something else".into()))
+        }
+    }
+}
+
+/// Who signed a revision.
+fn people(verified: &Verified) -> String {
+    verified.people().join(", ")
+}
+
+fn broken(code: &str, message: String) -> Failure {
+    Failure { code: code.to_owned(), message, remedy: None }
+}
+
+/// A scratch file that is only made when something is written, so that an unchanged poll touches no disk.
+struct Lazy<'a> {
+    store: &'a Store,
+    file: Option<std::fs::File>,
+}
+
+impl std::io::Write for Lazy<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.file.is_none() {
+            self.file = Some(self.store.scratch(INCOMING).map_err(std::io::Error::other)?);
+        }
+        self.file.as_mut().map_or(Ok(0), |file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

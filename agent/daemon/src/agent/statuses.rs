@@ -1,0 +1,176 @@
+//! The part of the cycle that puts the status together and publishes it.
+
+use std::sync::Arc;
+
+use holdfast_converge::engine::Failure;
+use holdfast_schema::status::{ResourceOutcome, ResourceStatus, RevisionInfo, Status, StatusProblem};
+
+use super::{Agent, now, rfc3339};
+use crate::{
+    document::{self, Parts},
+    memory::Event,
+    publish::{self, Published},
+    schedule::Schedule,
+};
+
+/// The newest status beside the records, for whoever asks while no agent runs.
+pub(crate) const STATUS_FILE: &str = "status.toml";
+
+impl Agent {
+    /// Puts the status of this cycle together, and writes it down if it says something new.
+    pub(super) fn conclude(&mut self) {
+        for resource in self.pass.resources() {
+            if document::is_event(resource.outcome) {
+                self.untold.insert(resource.id.clone(), resource);
+            }
+        }
+        let status = self.document();
+        let news = self.status.as_ref().is_none_or(|old| document::tells_more(old, &status));
+        let first = self.status.is_none();
+        self.status = Some(status);
+        if news {
+            self.write_down(first);
+        }
+    }
+
+    fn document(&self) -> Status {
+        let attempt = self.memory.attempt.as_ref();
+        let applied = self.memory.applied.as_ref().map(|applied| &applied.record);
+        let mut problems = attempt.map(|attempt| attempt.problems.clone()).unwrap_or_default();
+        problems.extend(self.unreachable.clone());
+        problems.extend(self.trouble.iter().cloned());
+        problems.extend(self.pass.unsaved.as_ref().map(unsaved));
+        document::status(Parts {
+            host: &self.settings.host,
+            time: rfc3339(now()),
+            trust_origin: &self.settings.trust_origin,
+            revision: RevisionInfo {
+                attempted: attempt.map(|attempt| attempt.tip.to_string()),
+                applied: applied.map(|record| record.commit.to_string()),
+                signer: applied.map(|record| record.signer.clone()),
+                branch: self.settings.branch.clone(),
+            },
+            problems,
+            summary: self.pass.summary(),
+            resources: self.pass.resources(),
+            pause: self.memory.pause.as_ref(),
+            facts: self.facts.clone(),
+        })
+    }
+
+    /// Notes the newest status on disk and in the history. A quiet cycle never comes here.
+    fn write_down(&mut self, first: bool) {
+        let Some(status) = self.status.clone() else { return };
+        let store = self.memory.store().clone();
+        if let Err(why) = store.replace(STATUS_FILE, |file| {
+            use std::io::Write as _;
+            file.write_all(status.to_toml().as_bytes())
+        }) {
+            self.meet("write the status down", &why);
+        }
+        let event = Event {
+            time: status.time.clone(),
+            subject: status.subject(),
+            lines: status.resource.iter().map(line).collect(),
+        };
+        // The first cycle after a start mostly finds what the last one left.
+        if (!first || !event.lines.is_empty())
+            && let Err(why) = self.memory.happened(&event)
+        {
+            self.meet("write the history", &why);
+        }
+        tracing::info!(
+            result = status.result.as_str(),
+            revision = status.revision.applied,
+            "{}",
+            event.subject
+        );
+        for line in event.lines {
+            self.tell(|| line);
+        }
+    }
+
+    /// Pushes the newest status if its branch does not say it yet, or if a heartbeat is due.
+    pub(super) async fn publish(&mut self) {
+        let Some(mut status) = self.status.clone() else { return };
+        self.add_untold(&mut status);
+        let published = &self.memory.published;
+        let schedule = Schedule::new(self.settings.poll, &self.settings.host);
+        let heartbeat = schedule.heartbeat(self.settings.heartbeat).as_secs();
+        let heartbeat_due =
+            now().saturating_sub(published.time) >= i64::try_from(heartbeat).unwrap_or(i64::MAX);
+        let news = published.status.as_ref().is_none_or(|old| document::tells_more(old, &status));
+        let same_server = self.settings.status.url == self.settings.fleet.url;
+        if !(news || heartbeat_due) || (same_server && self.unreachable.is_some()) {
+            return;
+        }
+        let (remote, key, server) =
+            (Arc::clone(&self.remote), Arc::clone(&self.key), self.settings.status.clone());
+        let (branch, parent, time) = (self.settings.status_branch.clone(), published.tip, now());
+        let pushing = status.clone();
+        let pushed = tokio::task::spawn_blocking(move || {
+            publish::publish(&*remote, &server, &branch, &pushing, parent, time, &key)
+        });
+        match pushed.await {
+            Ok(Ok(tip)) => {
+                self.push_failure = None;
+                self.untold.clear();
+                self.tell(|| format!("status pushed to {}", self.settings.status_branch));
+                if let Err(why) =
+                    self.memory.published(Published { tip: Some(tip), status: Some(status), time })
+                {
+                    self.meet("remember the published status", &why);
+                }
+            }
+            Ok(Err(why)) => {
+                let message = why.to_string();
+                if self.push_failure.as_ref() != Some(&message) {
+                    tracing::warn!(code = why.code(), "the status was not pushed: {message}");
+                }
+                self.tell(|| format!("the status was not pushed: {message}"));
+                self.push_failure = Some(message);
+            }
+            Err(_cancelled) => {}
+        }
+    }
+
+    /// Adds the changes of earlier cycles whose status never reached its branch.
+    fn add_untold(&self, status: &mut Status) {
+        for (id, resource) in &self.untold {
+            if !status.resource.iter().any(|told| told.id == *id) {
+                status.resource.push(resource.clone());
+                let counted = match resource.outcome {
+                    ResourceOutcome::Removed => &mut status.summary.removed,
+                    ResourceOutcome::Released => &mut status.summary.released,
+                    _ => &mut status.summary.changed,
+                };
+                *counted = counted.saturating_add(1);
+                status.summary.same = status.summary.same.saturating_sub(1);
+            }
+        }
+    }
+}
+
+/// What it means for the whole that the ledger was not saved.
+fn unsaved(failure: &Failure) -> StatusProblem {
+    StatusProblem {
+        code: failure.code.to_owned(),
+        message: failure.message.clone(),
+        remedy: failure.remedy.map(str::to_owned),
+        commit: None,
+        at: None,
+    }
+}
+
+/// One resource for the history and for whoever watches.
+fn line(resource: &ResourceStatus) -> String {
+    let mut line = format!("{} {}", resource.id, resource.outcome.as_str());
+    if let Some(message) = &resource.message {
+        line.push_str(": ");
+        line.push_str(message);
+    }
+    if let Some(code) = &resource.code {
+        line.extend([" (", code, ")"]);
+    }
+    line
+}

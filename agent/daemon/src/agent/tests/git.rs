@@ -1,0 +1,309 @@
+//! A Git server in memory, and a host that follows it.
+#![expect(clippy::disallowed_methods, reason = "a test looks into its scratch root")]
+
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    io::Write,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use holdfast_converge::host::LocalHost;
+use holdfast_protocol::fetch::{Credential, Failure, Remote as Server, Reply, Request};
+use holdfast_schema::status::Status;
+use holdfast_trust::{
+    Introduction, Limits, MemoryObjects, Object, ObjectId, ObjectKind, Objects as _, UnixTime,
+    commit::Commit,
+    identity::Identity,
+    introduce,
+    sign::{NewCommit, SecretKey},
+    stream,
+    tree::{self, Entry, Mode},
+};
+
+use crate::{
+    Agent,
+    memory::Event,
+    remote::Remote,
+    settings::{Paths, Settings},
+};
+
+const FLEET: &str = "6f1c0d2a9b3e4f5061728394a5b6c7d8";
+
+/// The server and its one author, alice.
+#[derive(Debug, Clone)]
+pub(super) struct Git(Arc<Mutex<Repository>>);
+
+#[derive(Debug, Default)]
+struct Repository {
+    objects: MemoryObjects,
+    references: BTreeMap<String, ObjectId>,
+    unreachable: bool,
+    pushes: u32,
+    streams: u32,
+    time: i64,
+}
+
+/// What the status branch holds.
+#[derive(Debug)]
+pub(super) struct Published {
+    pub(super) status: Status,
+    pub(super) parents: Vec<ObjectId>,
+    pub(super) signed_by_host: bool,
+}
+
+fn author() -> SecretKey {
+    SecretKey::from_seed(&[1; 32])
+}
+
+fn host_key() -> SecretKey {
+    SecretKey::from_seed(&[2; 32])
+}
+
+impl Git {
+    /// A server whose `main` is at one signed commit with these files and alice's key.
+    pub(super) fn new(files: &[(&str, &str)]) -> Self {
+        let git = Self(Arc::default());
+        git.locked().time = super::now() - 3600;
+        git.commit(files);
+        git
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Repository> {
+        self.0.lock().unwrap()
+    }
+
+    /// Adds a signed commit to `main`.
+    pub(super) fn commit(&self, files: &[(&str, &str)]) -> ObjectId {
+        self.add(files, Some(&author()))
+    }
+
+    /// Adds a commit without a signature to `main`.
+    pub(super) fn commit_unsigned(&self, files: &[(&str, &str)]) -> ObjectId {
+        self.add(files, None)
+    }
+
+    fn add(&self, files: &[(&str, &str)], key: Option<&SecretKey>) -> ObjectId {
+        let mut server = self.locked();
+        server.time += 1;
+        let policy = format!("format = 1\nfleet = \"{FLEET}\"\nref = \"refs/heads/main\"\n");
+        let signers = format!("alice@example.com namespaces=\"git\" {}\n", author().public());
+        let mut all: BTreeMap<&str, &str> = files.iter().copied().collect();
+        all.insert(".trust/policy.toml", &policy);
+        all.insert(".trust/allowed_signers", &signers);
+        let new = NewCommit {
+            tree: server.tree("", &all),
+            parents: server.references.get("refs/heads/main").copied().into_iter().collect(),
+            author: Identity::new("Alice", "alice@example.com", UnixTime::from_seconds(server.time)),
+            message: "a change\n",
+        };
+        let mut commit = new.sign(&author()).unwrap();
+        if key.is_none() {
+            let text = String::from_utf8(commit.data).unwrap();
+            let (head, rest) = text.split_once("gpgsig ").unwrap();
+            let (_signature, message) = rest.split_once("\n\n").unwrap();
+            commit.data = format!("{head}\n{message}").into_bytes();
+        }
+        let id = server.objects.insert(commit).unwrap();
+        server.references.insert("refs/heads/main".into(), id);
+        id
+    }
+
+    pub(super) fn tip(&self) -> ObjectId {
+        self.locked().references["refs/heads/main"]
+    }
+
+    pub(super) fn reset(&self, to: ObjectId) {
+        self.locked().references.insert("refs/heads/main".into(), to);
+    }
+
+    pub(super) fn unreachable(&self, yes: bool) {
+        self.locked().unreachable = yes;
+    }
+
+    /// How many pushes there were.
+    pub(super) fn pushes(&self) -> u32 {
+        self.locked().pushes
+    }
+
+    /// How often objects were asked for.
+    pub(super) fn streams(&self) -> u32 {
+        self.locked().streams
+    }
+
+    pub(super) fn status_tip(&self) -> Option<ObjectId> {
+        self.locked().references.get("refs/heads/status/web-1").copied()
+    }
+
+    pub(super) fn write_status_as_somebody_else(&self) -> ObjectId {
+        let mut server = self.locked();
+        let tree = server.tree("", &BTreeMap::from([("status.toml", "")]));
+        let time = UnixTime::from_seconds(server.time);
+        let author = Identity::new("web-1", "web-1@example.com", time);
+        let new = NewCommit { tree, parents: Vec::new(), author, message: "forged\n" };
+        let commit = new.sign(&SecretKey::from_seed(&[9; 32])).unwrap();
+        let id = server.objects.insert(commit).unwrap();
+        server.references.insert("refs/heads/status/web-1".into(), id);
+        id
+    }
+
+    pub(super) fn published(&self) -> Option<Published> {
+        let tip = self.status_tip()?;
+        let server = self.locked();
+        let object = server.objects.get(&tip).unwrap().unwrap();
+        let commit = Commit::parse(&object.data).unwrap();
+        let tree = server.objects.get(&commit.tree).unwrap().unwrap();
+        let entries = tree::parse(&tree.data).unwrap();
+        let id = tree::find(&entries, "status.toml", Mode::File).unwrap();
+        let text = String::from_utf8(server.objects.get(&id).unwrap().unwrap().data).unwrap();
+        Some(Published {
+            status: Status::from_toml(&text).unwrap(),
+            parents: commit.parents.clone(),
+            signed_by_host: commit.is_signed_by(host_key().public()),
+        })
+    }
+}
+
+impl Repository {
+    /// The tree of all files below `folder`, which is empty or ends in a slash.
+    fn tree(&mut self, folder: &str, files: &BTreeMap<&str, &str>) -> ObjectId {
+        let mut children: BTreeMap<String, (Mode, ObjectId)> = BTreeMap::new();
+        for (path, text) in files.iter().filter_map(|(path, text)| Some((path.strip_prefix(folder)?, text))) {
+            if let Some((name, _)) = path.split_once('/') {
+                if !children.contains_key(name) {
+                    let id = self.tree(&format!("{folder}{name}/"), files);
+                    children.insert(name.to_owned(), (Mode::Directory, id));
+                }
+            } else {
+                let blob = Object { kind: ObjectKind::Blob, data: text.as_bytes().to_vec() };
+                children.insert(path.to_owned(), (Mode::File, self.objects.insert(blob).unwrap()));
+            }
+        }
+        let mut entries: Vec<_> =
+            children.iter().map(|(name, &(mode, id))| Entry { name: name.as_bytes(), mode, id }).collect();
+        self.objects.insert(tree::make(&mut entries).unwrap()).unwrap()
+    }
+}
+
+impl Remote for Git {
+    fn exchange(
+        &self,
+        request: &Request,
+        objects: &[Object],
+        mut received: &mut dyn Write,
+    ) -> Result<Reply, Failure> {
+        let mut server = self.locked();
+        if server.unreachable {
+            let (code, message) = ("E_GIT_UNREACHABLE".into(), "reach git.example.com: timed out".into());
+            return Ok(Reply::Failed(Failure { code, message, remedy: None }));
+        }
+        match request {
+            Request::Poll { reference, known, .. } => {
+                let tip = server.references[reference];
+                if *known == Some(tip) {
+                    return Ok(Reply::Unchanged);
+                }
+                server.streams += 1;
+                let mut stream = stream::Writer::new(&mut received, &Limits::default()).unwrap();
+                for (_, object) in server.objects.iter() {
+                    stream.write(object.kind, &object.data).unwrap();
+                }
+                stream.finish().unwrap();
+                Ok(Reply::Changed { tip })
+            }
+            Request::Push { reference, old, new, .. } => {
+                let current = server.references.get(reference).copied();
+                if current != *old {
+                    let commit = current.and_then(|id| server.objects.get(&id).unwrap());
+                    let mut stream = stream::Writer::new(&mut received, &Limits::default()).unwrap();
+                    if let Some(object) = commit {
+                        stream.write(object.kind, &object.data).unwrap();
+                    }
+                    stream.finish().unwrap();
+                    return Ok(Reply::Moved { current });
+                }
+                for object in objects {
+                    server.objects.insert(object.clone()).unwrap();
+                }
+                server.pushes += 1;
+                server.references.insert(reference.clone(), *new);
+                Ok(Reply::Pushed)
+            }
+        }
+    }
+}
+
+/// A host called web-1 with a scratch root.
+pub(super) struct Host {
+    directory: tempfile::TempDir,
+    git: Git,
+    introduction: Introduction,
+    memory: Cell<u32>,
+}
+
+impl Host {
+    pub(super) fn new(git: &Git) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("root")).unwrap();
+        let tip = git.tip();
+        let introduction =
+            introduce(&git.locked().objects, tip, "refs/heads/main", &Limits::default()).unwrap();
+        Self { directory, git: git.clone(), introduction, memory: Cell::new(0) }
+    }
+
+    /// The agent as it is after a start.
+    pub(super) async fn agent(&self) -> Agent {
+        let paths = Paths {
+            config: self.directory.path().join("config"),
+            state: self.directory.path().join(format!("state-{}", self.memory.get())),
+            run: self.directory.path().join("run"),
+        };
+        let server = Server {
+            url: "memory".into(),
+            credential: Credential::None,
+            ca: None,
+            proxy: None,
+            ssh: None,
+            stall_seconds: 1,
+            total_seconds: 1,
+        };
+        let settings = Settings {
+            host: "web-1".parse().unwrap(),
+            fleet: server.clone(),
+            branch: "main".into(),
+            status: server,
+            status_branch: "status/web-1".into(),
+            poll: Duration::from_mins(1),
+            heartbeat: Duration::from_hours(1),
+            introduction: self.introduction.clone(),
+            trust_origin: "introduction".into(),
+        };
+        let host = LocalHost::scratch(&self.root()).unwrap();
+        Agent::new(paths, settings, Arc::new(self.git.clone()), host, host_key()).await.unwrap()
+    }
+
+    /// Loses everything that the agent remembers.
+    pub(super) fn forget(&self) {
+        self.memory.set(self.memory.get() + 1);
+    }
+
+    fn root(&self) -> PathBuf {
+        self.directory.path().join("root")
+    }
+
+    pub(super) fn read(&self, path: &str) -> Option<String> {
+        std::fs::read_to_string(self.root().join(path)).ok()
+    }
+
+    pub(super) fn write(&self, path: &str, text: &str) {
+        std::fs::write(self.root().join(path), text).unwrap();
+    }
+
+    pub(super) fn history(&self) -> Vec<Event> {
+        let path = self.directory.path().join(format!("state-{}/history.jsonl", self.memory.get()));
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}

@@ -1,0 +1,52 @@
+//! What each code of this crate means.
+
+/// Code, what it means, remedy.
+pub const CODES: &[(&str, &str, &str)] = &[
+    (
+        "E_NOT_ENROLLED",
+        "this host has no configuration or no introduction yet",
+        "enrol it: `holdfast enrol INTRODUCTION URL --host NAME`",
+    ),
+    (
+        "E_CONFIG",
+        "/etc/holdfast/agent.toml, or a file that it names, cannot be used",
+        "correct it; `man 5 holdfast-agent.toml` lists what it may hold",
+    ),
+    (
+        "E_CONFIG_EXPOSED",
+        "a file with a credential or a private key can be read by others than root",
+        "chown it to root and chmod it to 0600",
+    ),
+    (
+        "E_FETCHER",
+        "the root service could not speak with the unprivileged fetcher on this host",
+        "see `systemctl status holdfast-fetch.socket holdfast-fetch.service`",
+    ),
+    (
+        "E_STORE",
+        "something below /var/lib/holdfast could not be read or written",
+        "the message names the file and the cause; mend that, the next pass tries again",
+    ),
+    (
+        "E_STORE_DAMAGED",
+        "a record below /var/lib/holdfast is not what Holdfast wrote there",
+        "restore the file, or move it away: without `ratchet` the host trusts the introduction again, without `ledger` it \
+         forgets what it owns and prunes nothing",
+    ),
+    (
+        "E_STATUS_FOREIGN",
+        "the host's status branch holds a commit that this host's key did not sign; it is left alone",
+        "if another host has this name, enrol one of them anew; if this host was enrolled anew, delete the branch",
+    ),
+    (
+        "E_STATUS_COMMIT",
+        "the status commit could not be made",
+        "this is a mistake in Holdfast: please report it",
+    ),
+    (
+        "E_PAUSED",
+        "an operator paused the agent; the host is not changed",
+        "run `holdfast resume` on the host",
+    ),
+    ("E_STOPPING", "the agent is about to stop and takes no more commands", "ask again when it runs"),
+];

@@ -1,0 +1,164 @@
+//! What the agent remembers between starts, one record a concern.
+
+use holdfast_converge::ledger::{Ledger, LedgerStore};
+use holdfast_protocol::control::Pause;
+use holdfast_schema::status::StatusProblem;
+use holdfast_trust::{ObjectId, Ratchet};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    applied::Applied,
+    publish::Published,
+    store::{Store, StoreError},
+};
+
+/// Everything that is remembered.
+#[derive(Debug)]
+pub struct Memory {
+    store: Store,
+    /// The last verified revision: nothing that is not on top of it is believed again.
+    pub ratchet: Option<Ratchet>,
+    /// The tip that was seen last.
+    pub attempt: Option<Attempt>,
+    /// The revision in force.
+    pub applied: Option<Applied>,
+    /// What the status branch holds.
+    pub published: Published,
+    /// Whether an operator paused the agent.
+    pub pause: Option<Pause>,
+    /// What Holdfast owns on the host.
+    pub ledger: Ledger,
+}
+
+/// A tip and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The branch's tip.
+    pub tip: ObjectId,
+    /// Why it is not in force; empty when it is.
+    pub problems: Vec<StatusProblem>,
+}
+
+/// The records' names.
+const RATCHET: &str = "ratchet";
+const ATTEMPT: &str = "attempt";
+const PUBLISHED: &str = "published";
+const PAUSE: &str = "pause";
+const LEDGER: &str = "ledger";
+const HISTORY: &str = "history.jsonl";
+
+/// How long the history grows before its older half is dropped, in bytes.
+const HISTORY_LIMIT: u64 = 1 << 20;
+
+/// One line of the history: a pass that changed something or ended otherwise than the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When: RFC 3339, UTC.
+    pub time: String,
+    /// The status commit's subject, such as `converged 3fa2c1d: 2 changed`.
+    pub subject: String,
+    /// What changed, failed or was removed, a line each.
+    pub lines: Vec<String>,
+}
+
+impl Memory {
+    /// Recalls everything below `store`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if a record that cannot be done without is damaged: the ratchet, the ledger.
+    pub fn recall(store: Store) -> Result<Self, StoreError> {
+        let mut memory = Self {
+            ratchet: store.load(RATCHET)?,
+            ledger: store.load(LEDGER)?.unwrap_or_default(),
+            pause: store.load(PAUSE)?,
+            attempt: None,
+            applied: None,
+            published: Published::default(),
+            store,
+        };
+        // These three are only copies of what Git has: without them it is asked again.
+        memory.applied = or_forget("applied", Applied::load(&memory.store)).flatten();
+        memory.attempt = or_forget(ATTEMPT, memory.store.load(ATTEMPT)).flatten();
+        memory.published = or_forget(PUBLISHED, memory.store.load(PUBLISHED)).flatten().unwrap_or_default();
+        if memory.applied.is_none() {
+            memory.attempt = None;
+        }
+        Ok(memory)
+    }
+
+    /// Where the records are.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Moves the ratchet, durably.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the ratchet is then where it was.
+    pub fn verified(&mut self, ratchet: Ratchet) -> Result<(), StoreError> {
+        self.store.save(RATCHET, &ratchet)?;
+        self.ratchet = Some(ratchet);
+        Ok(())
+    }
+
+    /// Notes what became of a tip.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it could not be written; it is remembered until the next start all the same.
+    pub fn attempted(&mut self, attempt: Attempt) -> Result<(), StoreError> {
+        let saved = self.store.save(ATTEMPT, &attempt);
+        self.attempt = Some(attempt);
+        saved
+    }
+
+    /// Notes what the status branch holds.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it could not be written; it is remembered until the next start all the same.
+    pub fn published(&mut self, published: Published) -> Result<(), StoreError> {
+        let saved = self.store.save(PUBLISHED, &published);
+        self.published = published;
+        saved
+    }
+
+    /// Pauses or, with `None`, resumes.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing changes then.
+    pub fn paused(&mut self, pause: Option<Pause>) -> Result<(), StoreError> {
+        match &pause {
+            Some(pause) => self.store.save(PAUSE, pause)?,
+            None => self.store.remove(PAUSE)?,
+        }
+        self.pause = pause;
+        Ok(())
+    }
+
+    /// Writes one line of history.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it could not be written.
+    pub fn happened(&self, event: &Event) -> Result<(), StoreError> {
+        let line = serde_json::to_string(event).unwrap_or_default();
+        self.store.append(HISTORY, &line, HISTORY_LIMIT)
+    }
+}
+
+/// What was loaded, or nothing of it.
+fn or_forget<T>(name: &str, loaded: Result<T, StoreError>) -> Option<T> {
+    loaded
+        .inspect_err(
+            |why| tracing::warn!(record = name, %why, "a record is damaged and is made anew from Git"),
+        )
+        .ok()
+}
+
+/// Keeps the ledger beside the other records.
+#[derive(Debug, Clone)]
+pub struct LedgerRecord(pub Store);
+
+impl LedgerStore for LedgerRecord {
+    fn save(&mut self, ledger: &Ledger) -> std::io::Result<()> {
+        self.0.save(LEDGER, ledger).map_err(std::io::Error::other)
+    }
+}

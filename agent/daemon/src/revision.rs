@@ -1,0 +1,117 @@
+//! From a stream of objects to what this host should be: verify, then resolve. Nothing here changes the host.
+
+use std::{fs::File, io, sync::Arc};
+
+use holdfast_schema::{
+    Facts, HostName,
+    fleet::{Fleet, Resolved},
+    repository::{Blob, Entry, Repository},
+    status::StatusProblem,
+};
+use holdfast_trust::{
+    IndexedObjects, Limits, ObjectId, Objects as _, Refusal, Request, Verified, tree::Mode, verify, walk,
+};
+
+use crate::document;
+
+/// Objects in the stream file that came from the fetcher.
+pub type StreamObjects = Arc<IndexedObjects<File>>;
+
+/// What a tip turned out to be.
+#[derive(Debug)]
+pub struct Judgement {
+    /// The newest commit on the tip's chain that is verified, if any is newer than the ratchet or as new.
+    pub verified: Option<Verified>,
+    /// Why the tip itself is not.
+    pub problems: Vec<StatusProblem>,
+}
+
+/// Judges a tip by its signatures. Pure but for reading the stream file.
+pub fn judge(objects: &StreamObjects, request: &Request<'_>) -> Judgement {
+    let verification = verify(&**objects, request);
+    Judgement {
+        verified: verification.verified,
+        problems: verification.refused.iter().map(refusal).collect(),
+    }
+}
+
+fn refusal(refusal: &Refusal) -> StatusProblem {
+    StatusProblem {
+        code: refusal.code().to_owned(),
+        message: format!("commit {} is refused: {}", refusal.commit.short(), one_line(&refusal.reason)),
+        remedy: Some(refusal.remedy().to_owned()),
+        commit: Some(refusal.commit.to_string()),
+        at: None,
+    }
+}
+
+/// Resolves what a verified revision says of this host. Pure but for reading the stream file.
+///
+/// # Errors
+/// Everything that is wrong with what this host uses.
+pub fn resolve(
+    objects: &StreamObjects,
+    verified: &Verified,
+    host: &HostName,
+    facts: &Facts,
+) -> Result<Resolved, Vec<StatusProblem>> {
+    let commit = verified.commit().to_string();
+    let repository = repository(objects, verified).map_err(|problem| vec![problem])?;
+    Fleet::new(&repository)
+        .resolve(host, facts)
+        .map_err(|problems| problems.iter().map(|problem| document::problem(problem, &commit)).collect())
+}
+
+/// The files of a verified revision; their bytes are read, and hashed again, when they are asked for.
+fn repository(objects: &StreamObjects, verified: &Verified) -> Result<Repository, StatusProblem> {
+    let files = walk(&**objects, verified.tree(), &Limits::default()).map_err(|why| StatusProblem {
+        code: why.code().to_owned(),
+        message: one_line(&why),
+        remedy: None,
+        commit: Some(verified.commit().to_string()),
+        at: None,
+    })?;
+    let mut repository = Repository::new();
+    for file in files {
+        let entry = match file.mode {
+            Mode::Symlink => Entry::Symlink,
+            Mode::Submodule => Entry::Submodule,
+            mode => Entry::File {
+                blob: Arc::new(StoredBlob { objects: Arc::clone(objects), id: file.id }),
+                executable: mode == Mode::Executable,
+            },
+        };
+        repository.insert(file.path, entry);
+    }
+    Ok(repository)
+}
+
+/// A blob in the stream file.
+struct StoredBlob {
+    objects: StreamObjects,
+    id: ObjectId,
+}
+
+impl Blob for StoredBlob {
+    fn size(&self) -> u64 {
+        self.objects.size(&self.id).unwrap_or_default()
+    }
+
+    fn read(&self) -> io::Result<Arc<[u8]>> {
+        let missing = || io::Error::new(io::ErrorKind::NotFound, format!("blob {} was not fetched", self.id));
+        let found = self.objects.get(&self.id).map_err(io::Error::other)?;
+        Ok(found.ok_or_else(missing)?.data.into())
+    }
+}
+
+/// An error with its causes, in one line.
+pub fn one_line(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(why) = cause {
+        line.push_str(": ");
+        line.push_str(&why.to_string());
+        cause = why.source();
+    }
+    line
+}

@@ -1,0 +1,175 @@
+//! The main loop of the root service: polls when it is time, converges, publishes, answers the `holdfast` command.
+//!
+//! One thing at a time, on one thread. Between polls nothing wakes it but a signal, a command or the watchdog.
+#![expect(clippy::disallowed_methods, reason = "a stale control socket is a file to remove")]
+
+mod control;
+mod manager;
+
+use std::{cell::RefCell, fs, io, path::Path, pin::pin, rc::Rc, time::Duration};
+
+use holdfast_protocol::control::{Reply, Request};
+use tokio::{
+    net::UnixListener,
+    sync::mpsc::{self, UnboundedSender},
+    time::{Instant, sleep_until},
+};
+
+use self::{
+    control::{Command, Snapshot},
+    manager::{Signals, Watchdog},
+};
+use crate::{
+    agent::{Agent, Stopper},
+    schedule::Schedule,
+};
+
+/// How long a stop waits for the step at hand; systemd kills later than that.
+const STOP_PATIENCE: Duration = Duration::from_secs(4);
+
+/// Listens at `path`, where only root may connect.
+///
+/// # Errors
+/// If the socket cannot be made.
+pub fn listen(path: &Path) -> io::Result<UnixListener> {
+    use std::os::unix::fs::PermissionsExt as _;
+    match fs::remove_file(path) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Runs until told to stop.
+///
+/// # Errors
+/// When signals cannot be caught. Everything else is met, reported and tried again.
+pub async fn run(agent: Agent, listener: UnixListener) -> io::Result<()> {
+    let snapshot = Rc::new(RefCell::new(agent.snapshot(None)));
+    let (sender, commands) = mpsc::unbounded_channel();
+    tokio::task::spawn_local(control::serve(listener, Rc::clone(&snapshot), sender));
+    let schedule = Schedule::new(agent.poll_interval(), agent.host());
+    let due = Instant::now() + schedule.first();
+    let (signals, watchdog) = (Signals::new()?, Watchdog::from_environment());
+    manager::ready();
+    let service = Service { agent, schedule, due, snapshot, signals, watchdog };
+    Box::pin(service.serve(commands)).await;
+    manager::stopping();
+    Ok(())
+}
+
+struct Service {
+    agent: Agent,
+    schedule: Schedule,
+    /// When the next poll is due.
+    due: Instant,
+    snapshot: Snapshot,
+    signals: Signals,
+    watchdog: Watchdog,
+}
+
+/// Whether to go on.
+enum Next {
+    Loop,
+    End,
+}
+
+impl Service {
+    async fn serve(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+        loop {
+            let next = tokio::select! {
+                () = sleep_until(self.due) => self.cycle(None).await,
+                () = self.watchdog.tick() => Next::Loop,
+                () = self.signals.stop.wait() => Next::End,
+                _ = self.signals.reload.recv() => {
+                    self.reload();
+                    Next::Loop
+                }
+                Some(command) = commands.recv() => self.obey(command).await,
+            };
+            if let Next::End = next {
+                return;
+            }
+        }
+    }
+
+    async fn obey(&mut self, Command { request, replies }: Command) -> Next {
+        let done = match request {
+            Request::Status => {
+                answer(&replies, self.agent.snapshot(Some(self.due)));
+                return Next::Loop;
+            }
+            Request::Sync => Ok(()),
+            Request::Pause { reason, until } => self.agent.pause(reason, until),
+            Request::Resume => self.agent.resume(),
+            Request::Reload => self.read_configuration(),
+        };
+        match done {
+            Ok(()) => self.cycle(Some(replies)).await,
+            Err(failed) => {
+                answer(&replies, *failed);
+                Next::Loop
+            }
+        }
+    }
+
+    /// Polls, converges and publishes once, and tells whoever asked for it.
+    async fn cycle(&mut self, listener: Option<UnboundedSender<Reply>>) -> Next {
+        self.watchdog.ping();
+        self.agent.tell_progress_to(listener.clone());
+        let (stopper, stop) = Stopper::new();
+        let reached = {
+            let mut cycle = pin!(self.agent.cycle(&stop));
+            loop {
+                tokio::select! {
+                    reached = &mut cycle => break reached,
+                    () = self.watchdog.tick() => {}
+                    () = self.signals.stop.wait() => {
+                        manager::stopping();
+                        stopper.stop();
+                        if tokio::time::timeout(STOP_PATIENCE, cycle).await.is_err() {
+                            tracing::warn!("stopped in the middle of a step that took too long; the next start looks again");
+                        }
+                        return Next::End;
+                    }
+                }
+            }
+        };
+        self.agent.tell_progress_to(None);
+        self.due = Instant::now() + self.schedule.after_poll(reached);
+        let snapshot = self.agent.snapshot(Some(self.due));
+        if let Some(listener) = listener {
+            answer(&listener, snapshot.clone());
+        }
+        *self.snapshot.borrow_mut() = snapshot;
+        manager::status(&self.agent.summary_line());
+        Next::Loop
+    }
+
+    fn read_configuration(&mut self) -> Result<(), Box<Reply>> {
+        self.agent.reload()?;
+        self.schedule = Schedule::new(self.agent.poll_interval(), self.agent.host());
+        Ok(())
+    }
+
+    /// Reads the configuration again because systemd says so, and polls at once with what it says.
+    fn reload(&mut self) {
+        manager::reloading();
+        match self.read_configuration() {
+            Ok(()) => self.due = Instant::now(),
+            Err(failed) => {
+                tracing::error!(?failed, "the configuration was not read again; the old one stays");
+            }
+        }
+        manager::ready();
+    }
+}
+
+/// Sends a reply to somebody who may have gone.
+fn answer(listener: &UnboundedSender<Reply>, reply: Reply) {
+    if listener.send(reply).is_err() {
+        tracing::debug!("nobody waits for the reply any more");
+    }
+}
