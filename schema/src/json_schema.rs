@@ -1,28 +1,43 @@
-//! JSON Schema (draft 2020-12) of every document, for editors.
+//! JSON Schema (draft 2020-12) of every document, for editors: made from the tables that decode them.
 
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::{
+    agent_config::AgentTable,
+    document::table::{self, Table},
+    language::documents::{FleetDocument, GroupDocument, HostDocument, RoleDocument},
+};
 
 /// Of `fleet.toml`.
 pub fn fleet() -> Value {
-    Value::Null
+    document::<FleetDocument>("Holdfast: fleet.toml")
 }
 
 /// Of `hosts/<name>.toml`.
 pub fn host() -> Value {
-    Value::Null
+    document::<HostDocument>("Holdfast: a host")
 }
 
 /// Of `groups/<name>.toml`.
 pub fn group() -> Value {
-    Value::Null
+    document::<GroupDocument>("Holdfast: a group of hosts")
 }
 
 /// Of `roles/<name>/role.toml`.
 pub fn role() -> Value {
-    Value::Null
+    document::<RoleDocument>("Holdfast: a role")
 }
 
 /// Of `/etc/holdfast/agent.toml`.
 pub fn agent() -> Value {
-    Value::Null
+    document::<AgentTable>("Holdfast: the agent's configuration")
+}
+
+fn document<T: Table>(title: &str) -> Value {
+    let mut schema = table::schema::<T>();
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+        object.insert("title".to_owned(), json!(title));
+    }
+    schema
 }

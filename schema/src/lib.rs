@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no async runtime. Whoever calls brings the repository's files and the host's facts.
 
 pub mod agent_config;
+mod codes;
 mod document;
 pub mod explain;
 pub mod facts;
@@ -12,6 +13,7 @@ pub mod json_schema;
 mod language;
 pub mod limits;
 pub mod problem;
+pub mod reference;
 pub mod repository;
 mod resolve;
 pub mod spec;
@@ -20,15 +22,13 @@ pub mod status;
 mod template;
 pub mod text;
 
+pub use codes::CODES;
 pub use facts::Facts;
 pub use fleet::{Fleet, Resolved};
 pub use id::{AbsolutePath, FileMode, HostName, InvalidName, KindName, ResourceId, Sha256, UnitName};
 pub use problem::{Location, Problem, Problems};
 pub use repository::{Blob, Entry, Repository};
 pub use state::{ContentSource, Contents, HostState, Resource};
-
-/// Every code that this crate gives: the code, what it means, what mends it.
-pub const CODES: &[(&str, &str, &str)] = &[];
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::{Spanned, de::DeTable, de::DeValue};
 
 use super::source::{Source, Span};
-use crate::{Location, Problem, text};
+use crate::{Location, Problem};
 
 /// A TOML value with its place.
 pub(crate) type Toml<'t> = Spanned<DeValue<'t>>;
@@ -75,6 +75,14 @@ impl<'s> Decoder<'s> {
         let location = self.location(range);
         if !self.is_lost(location.line) {
             self.problems.push(problem.at(location));
+        }
+    }
+
+    /// Tells of a problem of a whole table, or of the whole document.
+    pub(crate) fn report_table(&mut self, range: Option<Range<usize>>, problem: Problem) {
+        match range {
+            Some(range) => self.report(range, problem),
+            None => self.problems.push(problem.at(Location::file(self.source.path()))),
         }
     }
 

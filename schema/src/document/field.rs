@@ -155,7 +155,7 @@ macro_rules! textual {
 }
 pub(crate) use textual;
 
-textual!(AbsolutePath, "an absolute path", { "type": "string", "pattern": "^/[^/]", "examples": ["/etc/motd"] });
+textual!(AbsolutePath, "an absolute path", { "type": "string", "pattern": "^/[^/]", "examples": ["/path/to/file"] });
 textual!(FileMode, "a file mode such as \"0644\"",
     { "type": "string", "pattern": "^[0-7]{3,4}$", "examples": ["0644", "0600", "0755"] });
 textual!(UnitName, "a unit's name", { "type": "string", "pattern": "^[^/]+\\.[a-z]+$", "examples": ["nginx.service"] });

@@ -48,10 +48,10 @@ pub(crate) trait Table: Default + Clone + PartialEq {
     fn list_settings(&self, prefix: &str, found: &mut Vec<(String, String, Span)>);
 }
 
-/// Reads the keys of `entries` into a table. `at` is where problems of the whole table are shown.
+/// Reads the keys of `entries` into a table. `at` is where the table is; a document is everywhere.
 pub(crate) fn decode<T: Table>(
     entries: &DeTable<'_>,
-    at: std::ops::Range<usize>,
+    at: Option<std::ops::Range<usize>>,
     decoder: &mut Decoder<'_>,
 ) -> T {
     let mut table = T::default();
@@ -72,8 +72,8 @@ pub(crate) fn decode<T: Table>(
     for field in T::fields() {
         if field.required && !entries.contains_key(field.name) && !decoder.is_broken() {
             let problem = Problem::new("E_MISSING_KEY", format!("`{}` is missing", field.name));
-            let remedy = format!("{}: {}", field.name, sentence(field.doc));
-            decoder.report(at.clone(), problem.remedy(remedy));
+            let remedy = format!("`{}` is: {}", field.name, sentence(field.doc));
+            decoder.report_table(at.clone(), problem.remedy(remedy));
         }
     }
     table
@@ -81,7 +81,7 @@ pub(crate) fn decode<T: Table>(
 
 /// Reads a whole document.
 pub(crate) fn decode_document<T: Table>(document: &Spanned<DeTable<'_>>, decoder: &mut Decoder<'_>) -> T {
-    decode(document.get_ref(), 0..0, decoder)
+    decode(document.get_ref(), None, decoder)
 }
 
 /// Reads a table that is a field of another.
@@ -90,7 +90,7 @@ pub(crate) fn decode_field<T: Table>(value: &Toml<'_>, decoder: &mut Decoder<'_>
         decoder.mismatch(value, "a table");
         return None;
     };
-    Some(decode(entries, value.span(), decoder))
+    Some(decode(entries, Some(value.span()), decoder))
 }
 
 /// What other tools call our fields.
@@ -257,11 +257,12 @@ pub(crate) fn merge_option<F: Field>(lower: &mut Option<Located<F>>, upper: Opti
 /// table! {
 ///     /// What the table is.
 ///     pub(crate) struct Name {
+///         before first: OtherTable,
 ///         /// What the field is.
 ///         field: Type = "the default as TOML",
 ///         /// A field that must be there.
 ///         other: Type [required],
-///         ..more: OtherTable,
+///         after last: OtherTable,
 ///     }
 ///     one_of [["field", "other"]]
 /// }
@@ -270,11 +271,12 @@ macro_rules! table {
     (
         $(#[doc = $doc:literal])+
         pub(crate) struct $name:ident {
+            $(before $lead:ident: $lead_type:ty,)*
             $(
                 $(#[doc = $field_doc:literal])+
                 $field:ident: $type:ty $([$required:ident])? $(= $default:literal)?,
             )*
-            $(..$more:ident: $more_type:ty,)*
+            $(after $more:ident: $more_type:ty,)*
         }
         $(one_of $groups:tt)?
     ) => {
@@ -282,11 +284,15 @@ macro_rules! table {
         #[derive(Debug, Clone, Default, PartialEq)]
         pub(crate) struct $name {
             $(
+                /// Keys that several sorts of tables have.
+                pub(crate) $lead: $lead_type,
+            )*
+            $(
                 $(#[doc = $field_doc])+
                 pub(crate) $field: Option<$crate::document::source::Located<$type>>,
             )*
             $(
-                /// The keys that every table of this sort has.
+                /// Keys that several sorts of tables have.
                 pub(crate) $more: $more_type,
             )*
         }
@@ -296,8 +302,9 @@ macro_rules! table {
             const ONE_OF: &'static [&'static [&'static str]] = $crate::document::table::table!(@groups $($groups)?);
 
             fn fields() -> Vec<$crate::document::table::FieldInfo> {
-                #[allow(unused_mut, reason = "only mutable with fields of another table")]
-                let mut fields = vec![
+                let mut fields = Vec::new();
+                $(fields.extend(<$lead_type as $crate::document::table::Table>::fields());)*
+                fields.extend([
                     $($crate::document::table::FieldInfo {
                         name: $crate::document::table::plain(stringify!($field)),
                         doc: concat!($($field_doc, "\n"),+),
@@ -306,7 +313,7 @@ macro_rules! table {
                         expected: <$type as $crate::document::field::Field>::expected,
                         schema: <$type as $crate::document::field::Field>::schema,
                     },)*
-                ];
+                ]);
                 $(fields.extend(<$more_type as $crate::document::table::Table>::fields());)*
                 fields
             }
@@ -314,6 +321,7 @@ macro_rules! table {
             fn groups() -> Vec<&'static [&'static str]> {
                 #[allow(unused_mut, reason = "only mutable with fields of another table")]
                 let mut groups = <Self as $crate::document::table::Table>::ONE_OF.to_vec();
+                $(groups.extend(<$lead_type as $crate::document::table::Table>::groups());)*
                 $(groups.extend(<$more_type as $crate::document::table::Table>::groups());)*
                 groups
             }
@@ -330,25 +338,27 @@ macro_rules! table {
                         .map(|value| $crate::document::source::Located { value, at });
                     return true;
                 })*
-                false $(|| self.$more.set(key, value, decoder))*
+                false $(|| self.$lead.set(key, value, decoder))* $(|| self.$more.set(key, value, decoder))*
             }
 
             fn at(&self, key: &str) -> Option<$crate::document::source::Span> {
                 $(if key == $crate::document::table::plain(stringify!($field)) {
                     return self.$field.as_ref().map(|field| field.at);
                 })*
-                None $(.or_else(|| self.$more.at(key)))*
+                None $(.or_else(|| self.$lead.at(key)))* $(.or_else(|| self.$more.at(key)))*
             }
 
             fn clear(&mut self, key: &str) {
                 $(if key == $crate::document::table::plain(stringify!($field)) {
                     self.$field = None;
                 })*
+                $(self.$lead.clear(key);)*
                 $(self.$more.clear(key);)*
             }
 
             fn merge_fields(&mut self, upper: &Self) {
                 $($crate::document::table::merge_option(&mut self.$field, upper.$field.as_ref());)*
+                $($crate::document::table::merge(&mut self.$lead, &upper.$lead);)*
                 $($crate::document::table::merge(&mut self.$more, &upper.$more);)*
             }
 
@@ -362,6 +372,7 @@ macro_rules! table {
                     let name = format!("{prefix}{}", $crate::document::table::plain(stringify!($field)));
                     <$type as $crate::document::field::Field>::disagreements(&name, one, other, found);
                 })*
+                $($crate::document::table::disagreements(&self.$lead, &other.$lead, prefix, found);)*
                 $($crate::document::table::disagreements(&self.$more, &other.$more, prefix, found);)*
             }
 
@@ -370,6 +381,7 @@ macro_rules! table {
                 prefix: &str,
                 found: &mut Vec<(String, String, $crate::document::source::Span)>,
             ) {
+                $(self.$lead.list_settings(prefix, found);)*
                 $(if let Some(field) = &self.$field {
                     let name = format!("{prefix}{}", $crate::document::table::plain(stringify!($field)));
                     $crate::document::field::Field::settings(&field.value, &name, field.at, found);

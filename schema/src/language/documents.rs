@@ -51,7 +51,7 @@ table! {
         params: Map<VariableName, Parameter>,
         /// Values of variables, by their names.
         vars: Map<VariableName, Variable>,
-        ..resources: Resources,
+        after resources: Resources,
     }
 }
 
@@ -60,7 +60,7 @@ table! {
     pub(crate) struct GroupDocument {
         /// Values of variables, by their names.
         vars: Map<VariableName, Variable>,
-        ..resources: Resources,
+        after resources: Resources,
     }
 }
 
@@ -76,7 +76,7 @@ table! {
         status_key: StatusKey,
         /// Values of variables, by their names.
         vars: Map<VariableName, Variable>,
-        ..resources: Resources,
+        after resources: Resources,
     }
 }
 
@@ -85,6 +85,6 @@ table! {
     pub(crate) struct RoleDocument {
         /// The role's variables, by their names: their types, defaults and meanings.
         params: Map<VariableName, Parameter>,
-        ..resources: Resources,
+        after resources: Resources,
     }
 }

@@ -51,7 +51,7 @@ impl fmt::Display for Problem {
 /// The line of a place, and under it marks with `label`.
 fn excerpt(f: &mut fmt::Formatter<'_>, at: &Location, label: &str, gutter: usize) -> fmt::Result {
     let space = " ".repeat(gutter);
-    if at.line == 0 {
+    if at.line == 0 || at.excerpt.is_empty() {
         return if label.is_empty() { Ok(()) } else { writeln!(f, "{space} = {label}") };
     }
     let column = (at.column as usize).saturating_sub(1);

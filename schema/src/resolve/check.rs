@@ -150,7 +150,7 @@ fn bodies(resources: &Resources, library: &mut Library<'_>) -> Vec<Problem> {
     let own = units.iter().map(|unit| &unit.value.body);
     let drop_ins =
         units.iter().flat_map(|unit| &unit.value.drop_ins).flat_map(|drop_ins| drop_ins.value.0.values());
-    let all: Vec<&Body> = files.chain(own).chain(drop_ins.map(|drop_in| &drop_in.value.body)).collect();
+    let all: Vec<&Body> = files.chain(own).chain(drop_ins.map(|drop_in| &drop_in.value)).collect();
     let mut problems = Vec::new();
     let place = |named: &Located<RelativePath>, library: &Library<'_>| -> (String, Span) {
         (format!("{}{}", base(library.path(named.at)), named.value.as_str()), named.at)

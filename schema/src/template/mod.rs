@@ -111,6 +111,16 @@ impl Condition {
     }
 }
 
+/// The filters that templates have.
+pub(crate) const fn filter_names() -> &'static [&'static str] {
+    meter::FILTERS
+}
+
+/// The tests that templates have.
+pub(crate) const fn test_names() -> &'static [&'static str] {
+    meter::TESTS
+}
+
 /// What a value is, in the words of the language.
 fn kind(value: &Value) -> &'static str {
     use minijinja::value::ValueKind;

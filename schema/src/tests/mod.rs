@@ -1,6 +1,7 @@
 //! The language as a whole: repositories in, states and problems out.
 
 mod bad;
+mod files;
 mod layers;
 mod order;
 mod resources;

@@ -27,7 +27,7 @@ table! {
         purge: bool = "false",
         /// How many entries one pass may purge. If there are more, none is removed and the directory is reported.
         purge_limit: Whole<0, { u32::MAX }> = "100",
-        ..common: Common,
+        after common: Common,
     }
 }
 

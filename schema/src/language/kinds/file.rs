@@ -15,6 +15,7 @@ use crate::{
 table! {
     /// A regular file, by its path.
     pub(crate) struct FileTable {
+        before body: Body,
         /// Whether it exists.
         ensure: Ensure = "\"present\"",
         /// The user who owns it, by name or number.
@@ -31,8 +32,7 @@ table! {
         replace: bool = "true",
         /// Shows its content nowhere: not in a diff, an error or a log.
         sensitive: bool = "false",
-        ..body: Body,
-        ..common: Common,
+        after common: Common,
     }
 }
 

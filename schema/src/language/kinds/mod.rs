@@ -10,7 +10,7 @@ pub(crate) use directory::DirectoryTable;
 pub(crate) use file::FileTable;
 pub(crate) use package::PackageTable;
 pub(crate) use symlink::SymlinkTable;
-pub(crate) use unit::UnitTable;
+pub(crate) use unit::{HealthTable, UnitTable};
 
 use super::values::Account;
 use crate::document::source::Located;

@@ -22,7 +22,7 @@ table! {
         version: PackageVersion,
         /// Whether the package manager holds it at its version. Without it a hold is left as it is found.
         hold: bool,
-        ..common: Common,
+        after common: Common,
     }
 }
 

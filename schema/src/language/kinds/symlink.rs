@@ -19,7 +19,7 @@ table! {
         ensure: Ensure = "\"present\"",
         /// What it points at, written into the link as it is. Needed unless it is absent.
         target: LinkTarget,
-        ..common: Common,
+        after common: Common,
     }
 }
 

@@ -35,20 +35,14 @@ table! {
 }
 
 table! {
-    /// A drop-in of a unit: where its text comes from.
-    pub(crate) struct DropInTable {
-        ..body: Body,
-    }
-}
-
-table! {
     /// A systemd unit, by its full name. What is not set is left as it is found on the host.
     pub(crate) struct UnitTable {
+        before body: Body,
         /// Whether it exists. With `absent` it is stopped and disabled, and the unit file and the drop-ins that Holdfast
         /// wrote are removed.
         ensure: Ensure = "\"present\"",
         /// Files for `/etc/systemd/system/UNIT.d/`, by their names; each takes `content`, `source` or `template`.
-        drop_ins: Map<DropInName, DropInTable>,
+        drop_ins: Map<DropInName, Body>,
         /// Whether it starts at boot.
         enabled: bool,
         /// Whether it runs.
@@ -61,8 +55,7 @@ table! {
         reload_on: List<ResourceId> = "[]",
         /// How to know, after a start, that it works.
         health: HealthTable,
-        ..body: Body,
-        ..common: Common,
+        after common: Common,
     }
 }
 
@@ -94,13 +87,13 @@ impl Declared for UnitTable {
         let content = if self.body.is_set() { Some(build.body(&self.body)?.content) } else { None };
         let mut drop_ins = BTreeMap::new();
         for (file, drop_in) in self.drop_ins.iter().flat_map(|drop_ins| &drop_ins.value.0) {
-            if !drop_in.value.body.is_set() {
+            if !drop_in.value.is_set() {
                 let problem =
                     Problem::new("E_MISSING_KEY", format!("nothing says what the drop-in {file} holds"));
                 build.report(drop_in.at, problem.remedy("set `content`, `source` or `template`"));
                 continue;
             }
-            if let Some(body) = build.body(&drop_in.value.body) {
+            if let Some(body) = build.body(&drop_in.value) {
                 drop_ins.insert(file.to_string(), body.content);
             }
         }

@@ -1,11 +1,18 @@
 //! `/etc/holdfast/agent.toml`: who this host is, where its fleet is, and how to get there.
 
+mod table;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
 use std::{fmt, time::Duration};
 
-use crate::{
-    AbsolutePath, HostName,
-    problem::{Problem, Problems},
-};
+pub use table::parse;
+pub(crate) use table::{AgentTable, CredentialTable, Reach, SshTable, StatusTable};
+pub use write::write;
+
+use crate::{AbsolutePath, HostName};
 
 /// The agent's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +37,25 @@ pub struct AgentConfig {
     pub total_timeout: Duration,
 }
 
+impl AgentConfig {
+    /// The configuration of a host that has only just been named, everything else by default.
+    pub fn new(host: HostName, fleet: Remote) -> Self {
+        Self {
+            status_branch: format!("status/{host}"),
+            host,
+            branch: "main".to_owned(),
+            status: fleet.clone(),
+            fleet,
+            poll: Duration::from_secs(60),
+            heartbeat: Duration::from_secs(6 * 3600),
+            stall_timeout: Duration::from_secs(30),
+            total_timeout: Duration::from_secs(300),
+        }
+    }
+}
+
 /// A Git server's repository and how to reach it. Secrets are named by the file that holds them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Remote {
     /// `https://`, `ssh://`, `user@host:path`, `file://`, an absolute path, or `http://` without a credential.
     pub url: String,
@@ -70,7 +94,7 @@ pub enum Credential {
 pub struct Ssh {
     /// The private key.
     pub key_file: AbsolutePath,
-    /// The servers' public keys, in OpenSSH's known_hosts format.
+    /// The servers' public keys, in OpenSSH's `known_hosts` format.
     pub known_hosts_file: AbsolutePath,
 }
 
@@ -89,17 +113,4 @@ impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Proxy(…)")
     }
-}
-
-/// Reads `text`, which came from the file `path`.
-///
-/// # Errors
-/// Everything that is wrong with it.
-pub fn parse(_text: &str, path: &str) -> Result<AgentConfig, Problems> {
-    Err(Problem::new("E_TOML", format!("cannot read {path}")).into())
-}
-
-/// `config` as a commented file; with `existing`, that text with only what differs changed.
-pub fn write(_config: &AgentConfig, existing: Option<&str>) -> String {
-    existing.unwrap_or_default().to_owned()
 }

@@ -2,9 +2,16 @@
 //!
 //! Allow-listed fields only: never file content, diffs, environment, command output or secrets.
 
+mod document;
+mod readme;
+
+#[cfg(test)]
+mod tests;
+
+pub use document::StatusError;
 use serde::{Deserialize, Serialize};
 
-use crate::{Facts, HostName, ResourceId};
+use crate::{Facts, HostName, ResourceId, text};
 
 /// `status.toml` on branch `status/<host>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,41 +193,43 @@ impl ResourceOutcome {
     }
 }
 
-/// Why a text is no status document.
-#[derive(Debug, thiserror::Error)]
-pub enum StatusError {
-    /// It is no TOML, or not a status document's.
-    #[error("cannot read the status document")]
-    Malformed(#[source] toml::de::Error),
-    /// It is of a version that this program does not know.
-    #[error("cannot read a status document of format {0}")]
-    Format(u32),
-    /// It is longer than any host writes.
-    #[error("cannot read a status document of {0} bytes")]
-    TooLong(usize),
+impl Summary {
+    /// Each count with its word, in the order in which people want to read them.
+    pub fn counts(&self) -> [(&'static str, u32); 8] {
+        [
+            ("failed", self.failed),
+            ("blocked", self.blocked),
+            ("waiting", self.waiting),
+            ("changed", self.changed),
+            ("removed", self.removed),
+            ("released", self.released),
+            ("differs", self.differs),
+            ("same", self.same),
+        ]
+    }
 }
 
 impl Status {
-    /// The text of `status.toml`.
-    pub fn to_toml(&self) -> String {
-        toml::to_string(self).unwrap_or_default()
-    }
-
-    /// Reads `status.toml`.
-    ///
-    /// # Errors
-    /// If it is none, too long, or of another format.
-    pub fn from_toml(text: &str) -> Result<Self, StatusError> {
-        toml::from_str(text).map_err(StatusError::Malformed)
-    }
-
-    /// The text of the `README.md` beside it: the same for people, as a forge shows it.
-    pub fn readme(&self) -> String {
-        format!("# {}\n", self.host)
-    }
-
     /// The subject line of the commit, such as `converged 3fa2c1d: 2 changed`.
     pub fn subject(&self) -> String {
-        format!("{:?}", self.result).to_lowercase()
+        let revision = self.revision.applied.as_ref().or(self.revision.attempted.as_ref());
+        let revision = revision.map(|revision| format!(" {}", short(revision))).unwrap_or_default();
+        let mut parts: Vec<String> = self
+            .problem
+            .first()
+            .map(|problem| text::escape(&problem.code).into_owned())
+            .into_iter()
+            .collect();
+        let counts = self.summary.counts().into_iter().filter(|(word, count)| *count > 0 && *word != "same");
+        parts.extend(counts.map(|(word, count)| format!("{count} {word}")));
+        if parts.is_empty() {
+            parts.push("nothing to do".to_owned());
+        }
+        format!("{}{revision}: {}", self.result.as_str(), parts.join(", "))
     }
+}
+
+/// The first seven digits of a commit id.
+fn short(revision: &str) -> String {
+    text::escape(revision).chars().take(7).collect()
 }
