@@ -9,7 +9,8 @@ use holdfast_schema::ResourceId;
 
 use super::{
     Failure, Outcome,
-    run::{Place, Run, Trouble},
+    run::Run,
+    work::{Place, Trouble},
 };
 use crate::{
     host::{Expected, HostError, Write},

@@ -36,6 +36,7 @@ pub(crate) mod outcome;
 mod run;
 mod scan;
 mod stop;
+mod work;
 
 pub use dry::plan;
 pub use failure::{CODES, Failure};

@@ -4,11 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_schema::{KindName, ResourceId, spec::Spec, state::Mode};
 
-use super::{Failure, Outcome, Prints, Report, Stop, Task, barrier::Barrier, keeper::Keeper, scan, watched};
+use super::{
+    Failure, Outcome, Prints, Report, Stop, Task,
+    barrier::Barrier,
+    keeper::Keeper,
+    scan, watched,
+    work::{Place, Trouble, Work},
+};
 use crate::{
     host::{Expected, HostError, Write},
     kinds::{self, Around, Fate, Verdict},
-    plan::{Action, Difference, Step, order::Item},
+    plan::{Action, Step, order::Item},
 };
 
 /// How often a resource is planned again because something changed under Holdfast's hands.
@@ -29,64 +35,6 @@ pub(super) struct Run<'a, H> {
     held: Option<Failure>,
     pub(super) stop: &'a Stop,
     report: Report,
-}
-
-/// Where a resource is in the pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Not begun, or free to go on.
-    Open,
-    /// Waits at a barrier.
-    At(Barrier),
-    /// Ended, so that what needs it can begin.
-    Good,
-    /// Ended, so that what needs it cannot begin.
-    Bad,
-}
-
-/// What happened to a resource so far.
-#[derive(Debug, Default)]
-pub(super) struct Work {
-    /// The differences that were dealt with.
-    pub(super) did: Vec<Difference>,
-    /// What went wrong; looking again decides whether it matters.
-    pub(super) error: Option<Trouble>,
-    /// The step that waits at a barrier.
-    pub(super) pending: Option<Step>,
-    /// Whether nothing was planned beyond the last step that was run.
-    pub(super) complete: bool,
-    /// The barriers that it went through.
-    pub(super) passed: BTreeSet<Barrier>,
-    conflicts: u8,
-}
-
-/// What went wrong, and whether it is a matter of waiting.
-#[derive(Debug, Clone)]
-pub(super) enum Trouble {
-    Failed(Failure),
-    Waiting(Failure),
-    Unsupported(Failure),
-}
-
-impl From<&HostError> for Trouble {
-    fn from(error: &HostError) -> Self {
-        let failure = Failure::from(error);
-        match error {
-            HostError::Busy { .. } | HostError::ManagerGone { .. } => Self::Waiting(failure),
-            HostError::Unsupported { .. } => Self::Unsupported(failure),
-            _ => Self::Failed(failure),
-        }
-    }
-}
-
-impl From<Trouble> for Outcome {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Failed(failure) => Self::Failed(failure),
-            Trouble::Waiting(failure) => Self::Waiting(failure),
-            Trouble::Unsupported(failure) => Self::Unsupported(failure),
-        }
-    }
 }
 
 impl<'a, H: Write> Run<'a, H> {

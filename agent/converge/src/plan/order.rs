@@ -1,6 +1,6 @@
 //! The order in which a pass takes up its resources.
 //!
-//! What is declared follows its `needs`; a unit also follows what it watches. A removal comes after whatever used the thing
+//! What is declared follows its `needs`, which hold what units watch as well. A removal comes after whatever used the thing
 //! when it was last in force, with these exceptions: what a unit watches goes before the unit, so that the unit is restarted
 //! without it; what lies under a path that is to be a file, or not to be, goes before that; and so does what lies in a
 //! directory that is purged. Units that go are taken up first, so that a successor can have their port; everything else that
@@ -52,12 +52,7 @@ pub(crate) fn order<'a>(
 
     for (at, item) in items.iter_mut().enumerate().take(declared) {
         let Some(resource) = item.declared else { continue };
-        item.needs.extend(resource.needs.iter().filter_map(find_declared));
-        if let Spec::Unit(unit) = &resource.spec {
-            let watched = unit.restart_on.iter().chain(&unit.reload_on);
-            item.needs.extend(watched.filter_map(find_declared));
-        }
-        item.needs.retain(|need| *need != at);
+        item.needs.extend(resource.needs.iter().filter_map(find_declared).filter(|need| *need != at));
     }
     if !ids_leaving.is_empty() {
         let removals = Removals { state, ledger, ids_leaving, declared };

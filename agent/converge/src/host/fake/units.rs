@@ -152,7 +152,7 @@ impl Inner {
         })
     }
 
-    pub(super) fn reload_manager(&mut self) -> Result<(), HostError> {
+    pub(crate) fn reload_manager(&mut self) -> Result<(), HostError> {
         self.manager()?;
         let names: Vec<String> = self.units.keys().cloned().collect();
         for name in names {

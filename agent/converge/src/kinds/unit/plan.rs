@@ -52,9 +52,8 @@ fn present(subject: &Subject<'_, UnitSpec>, want: &UnitSpec, seen: &Observed) ->
         Some(_) | None => {}
     }
     let control = level::control(subject, want, seen);
-    let own_files = want.content.is_some() || !want.drop_ins.is_empty();
-    let starts = control.as_ref().is_some_and(|step| step.disrupts != Disruption::Stop);
-    if !steps.is_empty() || (seen.now.needs_reload && (own_files || starts)) {
+    // Whoever changed the files, the manager should know what it starts and shows.
+    if !steps.is_empty() || seen.now.needs_reload {
         steps.push(reload_manager(subject));
     }
     steps.extend(control);
