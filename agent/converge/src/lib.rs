@@ -11,6 +11,8 @@ pub mod plan;
 mod report;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use kinds::Refusal;
 

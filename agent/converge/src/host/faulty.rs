@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     ErrorAt(usize),
     /// The power goes just before this effect: a change of the host or a saved ledger.
     CrashBefore(usize),
+    /// This change never ends.
+    HangAt(usize),
 }
 
 /// What is done to the host behind Holdfast's back.
@@ -130,6 +132,9 @@ impl<H: Write> Write for Faulty<'_, H> {
         }
         if !self.effect() {
             return Err(HostError::Io { tried: "run".to_owned(), source: io::Error::other("crashed") });
+        }
+        if self.fault == Fault::HangAt(self.effects.get() - 1) {
+            std::future::pending::<()>().await;
         }
         self.host.run(action, expects, contents).await
     }

@@ -3,7 +3,7 @@
 use holdfast_schema::ResourceId;
 use serde::Serialize;
 
-use super::{Difference, Disruption, Step, Undo};
+use super::{Action, Difference, Disruption, Step, Undo};
 
 /// What a pass would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -59,7 +59,7 @@ pub struct Change {
     pub because: Difference,
     /// What people and programs would notice.
     pub disrupts: Disruption,
-    /// Why it could not be taken back; empty if it could.
+    /// Why it could not be taken back; `None` if it could.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_undo: Option<&'static str>,
     /// What would change in a file.
@@ -93,9 +93,10 @@ pub struct Problem {
 impl Change {
     /// What a step would change.
     pub(crate) fn of(step: Step, diff: Option<Diff>) -> Self {
-        let no_undo = match step.action.undo() {
-            Undo::PutBack | Undo::Reverse => None,
-            Undo::Nothing(why) => Some(why),
+        // A start or a reload has no undo and needs none: what runs is started again with whatever is put back.
+        let no_undo = match (&step.action, step.action.undo()) {
+            (Action::Packages(_), Undo::Nothing(why)) => Some(why),
+            _ => None,
         };
         Self { because: step.because, disrupts: step.disrupts, no_undo, diff }
     }

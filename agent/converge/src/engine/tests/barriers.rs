@@ -4,7 +4,7 @@ use crate::{
     engine::{Outcome, Stopper, pass},
     host::{
         fake::{FakeHost, Supply, Temper},
-        faulty::MemoryStore,
+        faulty::{Fault, Faulty, MemoryStore},
     },
     testing::{AsSpec as _, Scene, block_on, id, shorts},
 };
@@ -159,4 +159,32 @@ fn a_stop_ends_the_pass_between_steps() {
     assert!(report.stopped);
     assert_eq!((report.summary().waiting, host.take_done().len()), (2, 0));
     assert_eq!(code(&report.outcomes[&id("file:/etc/a")]), "E_STOPPED");
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_transaction_or_a_start() {
+    let (mut scene, host) = (Scene::new(), FakeHost::new());
+    supply(&host, "app");
+    scene.package("app");
+    scene.service("app.service", "[Service]\n").needs.insert(id("package:app"));
+    // The changes: the transaction; the unit's file, its enablement, the reload; the start.
+    for (hangs, changed) in [(0, 0), (4, 1)] {
+        let (host, mut store) = (host.fork(), MemoryStore::default());
+        let faulty = Faulty::new(&host, Fault::HangAt(hangs));
+        let (stopper, stop) = Stopper::new();
+        let mut ledger = store.ledger();
+        let task = scene.task();
+        let report = block_on(async {
+            let pass = pass(&task, &faulty, &mut ledger, &mut store, &stop);
+            // Polled second, so that the pass is already hanging.
+            let (report, ()) = futures_util::future::join(pass, async { stopper.stop() }).await;
+            report
+        });
+        assert!(report.stopped);
+        assert_eq!((report.summary().changed, report.summary().waiting), (changed, 2 - changed));
+        // The next pass goes on where this one was cut.
+        let report = scene.pass(&host, &mut store);
+        assert_eq!(report.result(), holdfast_schema::status::PassResult::Converged);
+        assert_eq!(scene.pass(&host, &mut store).outcomes.len(), 0);
+    }
 }

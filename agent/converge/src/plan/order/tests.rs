@@ -149,11 +149,11 @@ proptest! {
         for (place, item) in items.iter().enumerate() {
             prop_assert!(item.needs.iter().chain(&item.after).all(|before| *before < place));
         }
+        let number = |id: &ResourceId| id.name.strip_prefix("/etc/f").unwrap().parse::<usize>().unwrap();
         let place = |number: usize| items.iter().position(|item| *item.id == file(number)).unwrap();
         for (user, entry) in ledger.owned() {
-            let user = user.name["/etc/f".len()..].parse().unwrap();
-            for used in &entry.needs {
-                let used = used.name["/etc/f".len()..].parse().unwrap();
+            let user = number(user);
+            for used in entry.needs.iter().map(number) {
                 // What stays is there before its user; what goes is there until its user can do without.
                 prop_assert_eq!(place(used) < place(user), !gone.contains(&used));
             }
