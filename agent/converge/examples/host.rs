@@ -14,7 +14,7 @@
 use std::{env, path::Path, process::ExitCode, time::Instant};
 
 use holdfast_converge::{
-    host::{Expected, HostError, LocalHost, Look, Node, Read as _, ReadOnlyHost, Wanted, Write as _, probe},
+    host::{Expected, LocalHost, Look, Node, Read as _, ReadOnlyHost, Wanted, Write as _, probe},
     plan::Action,
 };
 use holdfast_schema::{AbsolutePath, Contents};
@@ -37,11 +37,6 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             println!("failed: {error}");
-            if let Some(HostError::Packages { failed }) = error.downcast_ref() {
-                failed
-                    .iter()
-                    .for_each(|(package, error)| println!("  {package}: [{}] {error}", error.code()));
-            }
             let mut cause = error.source();
             while let Some(error) = cause {
                 println!("  because: {error}");

@@ -101,6 +101,18 @@ impl Memory {
         Ok(())
     }
 
+    /// Forgets the last verified revision, so that trust begins anew at the introduction. What is in force stays so until
+    /// then, and what is owned stays owned.
+    ///
+    /// # Errors
+    /// [`StoreError`] if a record stays.
+    pub fn introduced_anew(&mut self) -> Result<(), StoreError> {
+        self.store.remove(ATTEMPT)?;
+        self.store.remove(RATCHET)?;
+        (self.attempt, self.ratchet) = (None, None);
+        Ok(())
+    }
+
     /// Notes what became of a tip.
     ///
     /// # Errors

@@ -17,7 +17,6 @@ pub(crate) mod faulty;
 mod files;
 mod local;
 mod outside;
-mod packages;
 pub mod probe;
 mod systemd;
 

@@ -1,0 +1,202 @@
+//! `holdfast trust show`
+
+use holdfast_trust::{
+    Introduction, Limits, ObjectId, ObjectKind, Objects as _, Request, UnixTime, Verification,
+    commit::Commit,
+    introduction::InvalidIntroduction,
+    rules::Rules,
+    sshsig::{Signature, SignatureError},
+    verify,
+};
+use serde::Serialize;
+
+use crate::{
+    Context,
+    arguments::trust::Show,
+    clone,
+    exit::Exit,
+    failure::Failure,
+    output::{Style, table},
+    trust::rules,
+    workstation::work_tree,
+};
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Document {
+    commit: ObjectId,
+    fleet: String,
+    branch: String,
+    /// Who signed the commit; `None` if nobody that it lists itself did.
+    signer: Option<String>,
+    signers: Vec<Signer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<History>,
+}
+
+/// One key.
+#[derive(Serialize)]
+struct Signer {
+    person: String,
+    key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_after: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_before: Option<String>,
+}
+
+/// What a host with the introduction would make of it.
+#[derive(Serialize)]
+struct History {
+    verified: Option<ObjectId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<Refused>,
+}
+
+/// Why the commit is refused.
+#[derive(Serialize)]
+struct Refused {
+    code: &'static str,
+    commit: ObjectId,
+    message: String,
+    remedy: &'static str,
+}
+
+/// Shows who may do what, and checks the history.
+pub(crate) fn run(arguments: &Show, context: &Context) -> Result<Exit, Failure> {
+    let root = work_tree::find(&arguments.work_tree, &context.directory)?;
+    let repository = clone::open(&root)?;
+    let commit = clone::commit(&repository, &arguments.commit, &root)?;
+    let rules = rules::of(&repository, commit, &root)?;
+    let object = repository.get(&commit).map_err(|why| clone::unreadable(&root, why.code()).because(why))?;
+    let signer = object
+        .filter(|object| object.kind == ObjectKind::Commit)
+        .map_or_else(|| Err("it is no commit".to_owned()), |object| signer(&object.data, &rules));
+
+    let history = match &arguments.introduction {
+        None => None,
+        Some(line) => {
+            let introduction: Introduction = line.trim().parse().map_err(|why: InvalidIntroduction| {
+                let remedy = holdfast_trust::remedy(why.code());
+                Failure::coded(why.code(), "cannot take the introduction", Some(remedy)).because(why)
+            })?;
+            let introduced = rules::of(&repository, introduction.commit, &root)?;
+            let request = Request {
+                tip: commit,
+                reference: &introduced.policy.reference,
+                introduction: &introduction,
+                ratchet: None,
+                clock: Some(UnixTime::from_seconds(context.now.as_second())),
+                limits: &Limits::default(),
+            };
+            Some(history(&verify(&repository, &request)))
+        }
+    };
+    let exit = match &history {
+        Some(History { refused: Some(_), .. }) => Exit::Problem,
+        _ => Exit::Success,
+    };
+    if arguments.json {
+        context.output.json(&document(commit, &rules, signer.ok(), history))?;
+    } else {
+        for line in lines(commit, &rules, signer, history.as_ref()) {
+            context.output.line(line)?;
+        }
+    }
+    Ok(exit)
+}
+
+/// Who signed a commit, as far as its own list tells, or why nobody did.
+fn signer(commit: &[u8], rules: &Rules) -> Result<String, String> {
+    let commit = Commit::parse(commit).map_err(|why| why.to_string())?;
+    let text = commit.signature.as_deref().ok_or_else(|| "it is not signed".to_owned())?;
+    let checked = Signature::parse(text).and_then(|signature| {
+        signature.verify(&commit.payload)?;
+        Ok::<_, SignatureError>(signature)
+    });
+    let signature = checked.map_err(|why| why.to_string())?;
+    let listed = rules.signers.find(&signature.key);
+    let key = signature.key.fingerprint();
+    listed
+        .map(|signer| signer.principal.clone())
+        .ok_or_else(|| format!("it is signed with {key}, which is not listed"))
+}
+
+fn history(verification: &Verification) -> History {
+    History {
+        verified: verification.verified.as_ref().map(holdfast_trust::Verified::commit),
+        refused: verification.refused.as_ref().map(|refusal| Refused {
+            code: refusal.code(),
+            commit: refusal.commit,
+            message: refusal.to_string(),
+            remedy: refusal.remedy(),
+        }),
+    }
+}
+
+fn document(commit: ObjectId, rules: &Rules, signer: Option<String>, history: Option<History>) -> Document {
+    let time = |time: &UnixTime| time.to_string();
+    Document {
+        commit,
+        fleet: rules.policy.fleet.to_string(),
+        branch: rules.policy.reference.clone(),
+        signer,
+        signers: rules
+            .signers
+            .iter()
+            .map(|signer| Signer {
+                person: signer.principal.clone(),
+                key: signer.key.fingerprint().to_string(),
+                valid_after: signer.valid_after.as_ref().map(time),
+                valid_before: signer.valid_before.as_ref().map(time),
+            })
+            .collect(),
+        history,
+    }
+}
+
+fn lines(
+    commit: ObjectId,
+    rules: &Rules,
+    author: Result<String, String>,
+    history: Option<&History>,
+) -> Vec<String> {
+    let signed = match author {
+        Ok(person) => format!("signed by {person}"),
+        Err(why) => Style::Warning.of(why),
+    };
+    let name = |name: &str| Style::Faint.of(name);
+    let mut lines = table(&[
+        vec![name("fleet"), rules.policy.fleet.to_string()],
+        vec![name("branch"), rules.policy.reference.clone()],
+        vec![name("commit"), format!("{}, {signed}", commit.short())],
+    ]);
+    lines.push(String::new());
+    lines.push("Each of these may change everything, in a commit that is signed with the key:".to_owned());
+    let rows: Vec<Vec<String>> = rules
+        .signers
+        .iter()
+        .map(|signer| {
+            let from = signer.valid_after.map(|time| format!("from {time}"));
+            let until = signer.valid_before.map(|time| format!("until {time}"));
+            let window = [from, until].into_iter().flatten().collect::<Vec<_>>().join(" ");
+            vec![
+                format!("  {}", Style::Strong.of(&signer.principal)),
+                signer.key.fingerprint().to_string(),
+                window,
+            ]
+        })
+        .collect();
+    lines.extend(table(&rows));
+    if let Some(history) = history {
+        lines.push(String::new());
+        if let Some(verified) = history.verified {
+            lines.push(format!("{} {verified}", Style::Good.of("verified:")));
+        }
+        if let Some(Refused { code, message, remedy, .. }) = &history.refused {
+            lines.push(format!("{} {message} [{code}]", Style::Bad.of("refused:")));
+            lines.push(format!("  {} {remedy}", Style::Good.of("remedy:")));
+        }
+    }
+    lines
+}
