@@ -171,6 +171,8 @@ codes! {
         "See `journalctl -u holdfast-agent`; after an upgrade, `systemctl restart holdfast-agent`."
     NotRoot "E_NOT_ROOT" "The command needs root rights."
         "Run it as root, for example with sudo."
+    NoStatus "E_NO_STATUS" "The agent has nothing to tell yet."
+        "Wait for its first pass, or run `holdfast sync`."
     StatusNotPushed "E_STATUS_NOT_PUSHED" "The newest status of this host did not reach its branch."
         "See that the host's credential may write the branch status/NAME, and nothing else writes it."
     StatusUnreadable "E_STATUS_UNREADABLE" "A status document is not one that this version can read."

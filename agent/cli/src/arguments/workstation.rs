@@ -73,9 +73,16 @@ pub struct Init {
 #[command(after_long_help = "  holdfast check
       Check the repository around the current directory.
 
+  holdfast check fleet
+      Check the repository in ./fleet.
+
   holdfast check --json
       Print one JSON object with all problems, for a CI job or an editor.")]
 pub struct Check {
+    /// The same as --dir
+    #[arg(value_name = "DIR", conflicts_with = "dir")]
+    pub path: Option<PathBuf>,
+
     /// Where.
     #[command(flatten)]
     pub work_tree: WorkTree,

@@ -109,11 +109,9 @@ fn lines(hosts: &[Host], branch: &str, main: ObjectId) -> Vec<String> {
     let mut lines = table(&rows);
     let in_order = hosts.iter().filter(|host| host.is_in_order()).count();
     lines.push(String::new());
-    lines.push(format!(
-        "{in_order} of {} hosts in order; {branch} is at {}",
-        hosts.len(),
-        short(&main.to_string())
-    ));
+    let plural = if hosts.len() == 1 { "" } else { "s" };
+    let all = format!("{} host{plural}", hosts.len());
+    lines.push(format!("{in_order} of {all} in order; {branch} is at {}", main.short()));
     lines
 }
 

@@ -46,6 +46,13 @@ impl Agent {
         loop {
             match frame::read(&mut socket).map_err(silent)? {
                 Reply::Progress { line } => progress(&line)?,
+                Reply::Status { document, .. } if document.is_empty() => {
+                    return Err(Failure::new(
+                        Code::NoStatus,
+                        "the agent has not finished its first pass yet",
+                    )
+                    .busy());
+                }
                 Reply::Status { document, local } => {
                     let status = parse_status(&document)?;
                     return Ok(Report { status, local });

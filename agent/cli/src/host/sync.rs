@@ -13,11 +13,11 @@ use crate::{
 /// Fetches and converges now.
 pub(crate) fn run(arguments: &Sync, context: &Context) -> Result<Exit, Failure> {
     let report = Agent::of(&arguments.root).ask(&Request::Sync, &mut |line| context.output.note(line))?;
-    status::show(&report, arguments.json, context)
+    status::conclude(&report, arguments.json, context)
 }
 
 /// Ends a pause.
 pub(crate) fn resume(arguments: &Resume, context: &Context) -> Result<Exit, Failure> {
     let report = Agent::of(&arguments.root).ask(&Request::Resume, &mut |line| context.output.note(line))?;
-    status::show(&report, false, context)
+    status::conclude(&report, false, context)
 }

@@ -21,7 +21,10 @@ struct Document<'a> {
 
 /// Finds every problem in a fleet repository.
 pub(crate) fn run(arguments: &Check, context: &Context) -> Result<Exit, Failure> {
-    let root = work_tree::find(&arguments.work_tree, &context.directory)?;
+    let root = match &arguments.path {
+        Some(path) => work_tree::at(&context.directory.join(path))?,
+        None => work_tree::find(&arguments.work_tree, &context.directory)?,
+    };
     let repository = work_tree::read(&root)?;
     let found = Fleet::new(&repository).check(&|_any_host| None);
     let hosts = repository.hosts().len();

@@ -8,6 +8,7 @@
 )]
 
 mod author;
+mod host;
 mod init;
 mod pages;
 mod scene;

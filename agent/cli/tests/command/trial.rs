@@ -237,7 +237,7 @@ fn the_fleet_can_be_looked_at() {
     assert_eq!(fleet["hosts"][0]["position"], "newest");
     // From a clone, by its remote's branches, and from an address.
     scene.git("demo/work", &["fetch", "--quiet"]).expect(0);
-    scene.holdfast_in("demo/work", &["fleet", "status"]).expect(0).says("1 of 1 hosts in order");
+    scene.holdfast_in("demo/work", &["fleet", "status"]).expect(0).says("1 of 1 host in order");
     let url = scene.path("demo/fleet.git").display().to_string();
     scene.holdfast(&["fleet", "status", "--url", &url]).expect(0).says("converged");
     // Somebody writes the branch with another key.

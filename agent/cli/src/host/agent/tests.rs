@@ -70,6 +70,13 @@ fn an_agent_that_is_not_there_is_said_so() {
 }
 
 #[test]
+fn before_the_first_pass_there_is_nothing_to_tell() {
+    let status = Reply::Status { document: String::new(), local: Local::default() };
+    let failure = asked(vec![status]).1.unwrap_err();
+    assert_eq!((failure.code(), failure.exit()), ("E_NO_STATUS", crate::exit::Exit::Busy));
+}
+
+#[test]
 fn a_document_that_is_none_is_refused() {
     let status = Reply::Status { document: "nonsense".into(), local: Local::default() };
     assert_eq!(asked(vec![status]).1.unwrap_err().code(), "E_STATUS_UNREADABLE");

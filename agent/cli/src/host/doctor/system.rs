@@ -16,7 +16,7 @@ pub(super) fn clock() -> Finding {
         Some(true) => Finding::ok("clock", "synchronised"),
         Some(false) => Finding::warning(
             "clock",
-            "not synchronised, so commits from the future are not told",
+            "not synchronised, so a commit that is dated in the future goes unnoticed",
             "Start a time service, such as systemd-timesyncd or chrony.",
         ),
         None => Finding::warning(
