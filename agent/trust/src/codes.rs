@@ -18,6 +18,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "Make the commit anew with plain Git. A merge of a signed tag writes such a commit: merge TAG^{commit} instead.",
     ),
     (
+        "E_EPOCH",
+        "The commit changes something under .trust without counting it, or turns the policy back to an older one.",
+        "Set `epoch` in .trust/policy.toml to the number that is named, in the same commit.",
+    ),
+    (
         "E_FLEET",
         "The commit belongs to another fleet than the one to which this host was introduced.",
         "Check the repository's address in the host's configuration. `fleet` in .trust/policy.toml never changes.",
@@ -27,6 +32,16 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "The last verified commit was merged into another branch, which then took its place. So the history of the branch \
          is no longer the one that hosts have verified. `git pull` does this when both sides have new commits.",
         "Run `git rebase --gpg-sign origin/main` (with your branch's name) in place of the merge, and push again.",
+    ),
+    (
+        "E_GAP",
+        "Commits between this one and the last verified one are not verified, so signing this one does not make up for them.",
+        "Mend the first commit that is refused; or look at everything since the last verified commit and sign a tag with the trailer `Vouch: COMMIT`: `holdfast trust ok` does both.",
+    ),
+    (
+        "E_INTENT",
+        "The policy demands that a signed message says for which branch it is, and this one does not, so somebody may have moved the branch to work that was not meant to be deployed.",
+        "Add the line `Deploy: BRANCH` at the end of the message with `git commit --amend -S`, or let people approve the commit with ok/ tags.",
     ),
     (
         "E_INTRODUCTION",
@@ -98,6 +113,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "E_STREAM",
         "What the fetcher handed over is cut or malformed.",
         "It is fetched again by itself. If it stays so, look at the journal of holdfast-fetch.service.",
+    ),
+    (
+        "E_THRESHOLD",
+        "Too few people have signed or approved the change for what the policy demands.",
+        "Let the others look at it and approve: `holdfast trust ok COMMIT`, or `git tag -s ok/BRANCH/ANY-NAME COMMIT` and push the tag.",
     ),
     (
         "E_TIME_ORDER",

@@ -10,14 +10,18 @@
 #![forbid(unsafe_code)]
 
 mod armour;
+mod change;
 mod codes;
 pub mod commit;
+mod fleet;
+mod headers;
 mod hex;
 pub mod identity;
 pub mod introduction;
 pub mod key;
 pub mod limits;
 pub mod object;
+mod pattern;
 pub mod payload;
 mod place;
 pub mod policy;
@@ -29,21 +33,23 @@ pub mod signers;
 pub mod sshsig;
 pub mod store;
 pub mod stream;
+pub mod tag;
 #[cfg(test)]
 mod testing;
 mod time;
+mod trailer;
 pub mod tree;
 mod verify;
 mod walk;
 mod wire;
 
 pub use codes::{CODES, remedy};
+pub use fleet::FleetId;
 pub use introduction::Introduction;
 pub use key::{Fingerprint, PublicKey};
 pub use limits::Limits;
 pub use object::{Object, ObjectId, ObjectKind};
 pub use payload::PayloadDigest;
-pub use policy::FleetId;
 pub use ratchet::Ratchet;
 pub use refusal::{Reason, Refusal};
 pub use store::{IndexedObjects, MemoryObjects, Objects, StoreError};

@@ -26,6 +26,8 @@ pub struct Limits {
     pub tree_depth: u32,
     /// Commits from the last verified one, or the introduction, to the tip.
     pub chain_commits: u32,
+    /// Annotated tags.
+    pub tags: u32,
     /// Bytes of each file under `.trust/`.
     pub trust_file_bytes: u32,
 }
@@ -44,6 +46,7 @@ impl Default for Limits {
             tree_entries: 200_000,
             tree_depth: 32,
             chain_commits: 50_000,
+            tags: 10_000,
             trust_file_bytes: 256 * KIB,
         }
     }

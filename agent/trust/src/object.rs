@@ -79,6 +79,9 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::Commit, Self::Tree, Self::Blob, Self::Tag];
+
     /// The word that Git hashes.
     pub const fn as_str(self) -> &'static str {
         match self {

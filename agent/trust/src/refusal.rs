@@ -2,7 +2,7 @@
 
 use crate::{
     Fingerprint, FleetId, ObjectId, ObjectKind, StoreError, UnixTime, codes, commit::CommitError,
-    limits::Exceeded, rules::RulesError, sshsig::SignatureError,
+    limits::Exceeded, rules::RulesError, sshsig::SignatureError, walk::WalkError,
 };
 
 /// A commit that may not be applied. What was verified before it stays in force.
@@ -70,6 +70,38 @@ pub enum Reason {
         /// When the commit says that it was made.
         time: UnixTime,
     },
+    /// It has a signature, but too few people have signed or approved it.
+    #[error("{what} demands {quorum} for this change; {} agreed so far", names(agreed))]
+    Threshold {
+        /// What demands it, such as `role deploy`.
+        what: String,
+        /// What is demanded, such as `2 of alice, bob`.
+        quorum: String,
+        /// Who of them agreed.
+        agreed: Vec<String>,
+    },
+    /// It does not say for which branch it is.
+    #[error("its message does not end with the line \"Deploy: {branch}\", which the policy demands")]
+    Intent {
+        /// The branch.
+        branch: String,
+    },
+    /// What stands between it and the last verified commit is not verified, and nobody vouches for it.
+    #[error(
+        "what stands between it and the verified commit {base} is not verified, and nobody vouches for it"
+    )]
+    Gap {
+        /// The last verified commit.
+        base: ObjectId,
+    },
+    /// It changes the rules without counting it.
+    #[error("it changes .trust, so epoch in .trust/policy.toml must be {wanted}, but it is {}", epoch(*found))]
+    Epoch {
+        /// What stands there.
+        found: Option<u64>,
+        /// One more than before.
+        wanted: u64,
+    },
     /// It is older than what it follows.
     #[error("it is dated {time}, but a commit before it is dated {newest}")]
     Earlier {
@@ -89,6 +121,9 @@ pub enum Reason {
     /// Its `.trust/` cannot be used.
     #[error(transparent)]
     Rules(#[from] RulesError),
+    /// What it changes cannot be told.
+    #[error(transparent)]
+    Changes(#[from] WalkError),
     /// It belongs to another fleet.
     #[error("it belongs to the fleet {found}, this host to {wanted}")]
     Fleet {
@@ -144,6 +179,11 @@ impl Reason {
             Self::Signature(why) => why.code(),
             Self::KeyUnknown { .. } => "E_KEY_UNKNOWN",
             Self::KeyTime { .. } => "E_KEY_TIME",
+            Self::Threshold { .. } => "E_THRESHOLD",
+            Self::Intent { .. } => "E_INTENT",
+            Self::Gap { .. } => "E_GAP",
+            Self::Epoch { .. } => "E_EPOCH",
+            Self::Changes(why) => why.code(),
             Self::Earlier { .. } | Self::Future { .. } => "E_TIME_ORDER",
             Self::Rules(why) => why.code(),
             Self::Fleet { .. } => "E_FLEET",
@@ -155,4 +195,12 @@ impl Reason {
             Self::Ratchet => "E_RATCHET",
         }
     }
+}
+
+fn names(people: &[String]) -> String {
+    if people.is_empty() { "nobody".to_owned() } else { people.join(", ") }
+}
+
+fn epoch(number: Option<u64>) -> String {
+    number.map_or("missing".to_owned(), |number| number.to_string())
 }

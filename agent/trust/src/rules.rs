@@ -1,7 +1,9 @@
 //! The folder `.trust/` of one revision: its policy and its signers, read and judged as one.
 
+use std::collections::BTreeSet;
+
 use crate::{
-    Limits, ObjectId, ObjectKind, Objects, StoreError,
+    Limits, ObjectId, ObjectKind, Objects, StoreError, UnixTime,
     key::shown,
     limits::Exceeded,
     policy::{Policy, PolicyError},
@@ -65,6 +67,22 @@ pub enum RulesError {
     /// The policy is refused.
     #[error(".trust/policy.toml:{0}")]
     Policy(PolicyError),
+    /// The policy names somebody who has no key.
+    #[error(".trust/policy.toml names {0:?}, whom .trust/allowed_signers does not list")]
+    Unlisted(String),
+    /// The policy demands more people than have a valid key.
+    #[error(
+        ".trust/policy.toml demands {quorum}, but at the time of the commit only {valid} of them have a valid key"
+    )]
+    Unreachable {
+        /// What is demanded.
+        quorum: String,
+        /// How many could.
+        valid: usize,
+    },
+    /// No key is valid.
+    #[error("no key in .trust/allowed_signers is valid at the time of the commit")]
+    NoValidKey,
 }
 
 impl RulesError {
@@ -75,7 +93,7 @@ impl RulesError {
             Self::Missing { .. } => "E_OBJECT_MISSING",
             Self::Tree { .. } => "E_TREE_GRAMMAR",
             Self::Limit(_) => "E_LIMIT",
-            Self::Absent(_) | Self::Unknown(_) | Self::Signers(_) | Self::Policy(_) => "E_POLICY",
+            _ => "E_POLICY",
         }
     }
 }
@@ -83,10 +101,35 @@ impl RulesError {
 impl Rules {
     /// Judges the two files' contents together.
     pub fn parse(policy: &[u8], signers: &[u8]) -> Result<Self, RulesError> {
-        Ok(Self {
-            policy: Policy::parse(policy).map_err(RulesError::Policy)?,
-            signers: Signers::parse(signers).map_err(RulesError::Signers)?,
-        })
+        let policy = Policy::parse(policy).map_err(RulesError::Policy)?;
+        let signers = Signers::parse(signers).map_err(RulesError::Signers)?;
+        let listed = signers.people();
+        let named = policy.quorums().flat_map(|quorum| &quorum.people);
+        if let Some(name) = named.into_iter().find(|name| !listed.contains(name.as_str())) {
+            return Err(RulesError::Unlisted(name.clone()));
+        }
+        Ok(Self { policy, signers })
+    }
+
+    /// Checks that with the keys that are valid at a time everything can still be changed, so that nobody locks the fleet
+    /// by a slip.
+    pub(crate) fn check_quorums(&self, time: UnixTime) -> Result<(), RulesError> {
+        let valid: BTreeSet<&str> = self
+            .signers
+            .iter()
+            .filter(|signer| signer.valid_at(time))
+            .map(|signer| signer.principal.as_str())
+            .collect();
+        if valid.is_empty() {
+            return Err(RulesError::NoValidKey);
+        }
+        for quorum in self.policy.quorums() {
+            let able = quorum.people.iter().filter(|name| valid.contains(name.as_str())).count();
+            if able < quorum.need {
+                return Err(RulesError::Unreachable { quorum: quorum.to_string(), valid: able });
+            }
+        }
+        Ok(())
     }
 
     /// Reads the folder from its tree.

@@ -22,6 +22,11 @@ mod tests;
 pub trait Objects {
     /// The object with this id, its bytes checked against the id; `None` when the set does not have it.
     fn get(&self, id: &ObjectId) -> Result<Option<Object>, StoreError>;
+
+    /// The annotated tags in the set, which approve commits if they are signed. Without them nothing is approved.
+    fn tags(&self) -> Vec<ObjectId> {
+        Vec::new()
+    }
 }
 
 /// Why an object could not be looked up or taken in.
@@ -105,6 +110,10 @@ impl MemoryObjects {
 impl Objects for MemoryObjects {
     fn get(&self, id: &ObjectId) -> Result<Option<Object>, StoreError> {
         Ok(self.0.get(id).cloned())
+    }
+
+    fn tags(&self) -> Vec<ObjectId> {
+        self.0.iter().filter(|(_, object)| object.kind == ObjectKind::Tag).map(|(id, _)| *id).collect()
     }
 }
 
@@ -234,5 +243,9 @@ impl<F: ReadAt> Objects for IndexedObjects<F> {
             return Err(StoreError::Changed { id: *id });
         }
         Ok(Some(object))
+    }
+
+    fn tags(&self) -> Vec<ObjectId> {
+        self.index.iter().filter(|place| place.kind == ObjectKind::Tag).map(|place| place.id).collect()
     }
 }

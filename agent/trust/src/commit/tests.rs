@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     Objects as _,
+    headers::HeaderProblem,
     testing::fleet::{Fleet, State, key},
 };
 
@@ -199,7 +200,10 @@ fn nul_is_refused_wherever_it_is() {
         let mut bytes = text.clone().into_bytes();
         bytes.insert(at, 0);
         assert!(
-            matches!(Commit::parse(&bytes), Err(CommitError { problem: CommitProblem::Nul, .. })),
+            matches!(
+                Commit::parse(&bytes),
+                Err(CommitError(HeaderError { problem: HeaderProblem::Nul, .. }))
+            ),
             "{at}"
         );
     }

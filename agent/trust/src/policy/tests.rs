@@ -34,20 +34,81 @@ fn an_empty_policy_is_an_error() {
     assert_eq!(Policy::parse(b"format = 1\nfleet\xff").unwrap_err().to_string(), "2:6: this is not UTF-8");
 }
 
-/// A rule that is skipped in silence would look as if it held.
+const ROLES: &str = "[role.root]\npeople = [\"alice\", \"bob\"]\nneed = 2\n\
+                     [role.deploy]\npeople = [\"alice\"]\nneed = 1\n";
+
 #[test]
-fn what_is_not_enforced_is_refused() {
-    for (name, toml, place) in [
-        ("epoch", "epoch = 3\n", "4:9"),
-        ("intent", "intent = \"required\"\n", "4:10"),
-        ("role", "[role.root]\npeople = [\"alice\"]\nneed = 1\n", "4:2"),
-        ("rule", "[[rule]]\npaths = [\"hosts/db-*\"]\n", "4:1"),
+fn a_policy_with_roles_and_rules() {
+    let more = "[[rule]]\npaths = [\"hosts/db-*\", \"roles/postgres/\"]\npeople = [\"dora\", \"alice\"]\nneed = 2\n\
+                 [[rule]]\npaths = [\"secrets/\"]\npeople = [\"eve\"]\nneed = 1\n";
+    let policy = text(&format!("epoch = 3\nintent = \"required\"\n{ROLES}{more}"));
+    let policy = Policy::parse(policy.as_bytes()).unwrap();
+    assert_eq!((policy.epoch, policy.intent, policy.branch()), (Some(3), true, "main"));
+    let roles = policy.roles.clone().unwrap();
+    assert_eq!(
+        (roles.root.to_string(), roles.deploy.to_string()),
+        ("2 of alice, bob".to_owned(), "1 of alice".to_owned())
+    );
+    let [db, secrets] = &policy.rules[..] else { panic!() };
+    assert_eq!(
+        db.paths.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["hosts/db-*", "roles/postgres/"]
+    );
+    assert_eq!(
+        (db.quorum.to_string(), secrets.quorum.to_string()),
+        ("2 of alice, dora".to_owned(), "1 of eve".to_owned())
+    );
+    assert_eq!(policy.quorums().count(), 4);
+    assert!(!Policy::parse(text("intent = \"off\"\n").as_bytes()).unwrap().intent);
+}
+
+#[test]
+fn a_quorum_counts_people_once() {
+    let set = |people: &[&str]| people.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    let quorum = Quorum { people: set(&["alice", "bob", "carol"]), need: 2 };
+    for (agreed, met) in [
+        (&[][..], false),
+        (&["alice"], false),
+        (&["alice", "mallory"], false),
+        (&["alice", "carol"], true),
+        (&["alice", "bob", "carol"], true),
     ] {
-        let want = format!(
-            "{place}: this version does not enforce {name:?}, so it refuses a policy that asks for it"
-        );
-        assert_eq!(error(&text(toml)), want);
+        assert_eq!(quorum.is_met(&set(agreed)), met, "{agreed:?}");
     }
+}
+
+/// T17: what nobody could meet, and what anybody would.
+#[test]
+fn quorums_that_make_no_sense() {
+    let people = "people must name somebody, and nobody twice";
+    let need = |count| format!("need must be from 1 to the number of people, which is {count}");
+    for (from, to, want) in [
+        ("[\"alice\", \"bob\"]", "[]", format!("5:10: {people}")),
+        ("[\"alice\", \"bob\"]", "[\"bob\", \"bob\"]", format!("5:10: {people}")),
+        ("need = 2", "need = 3", format!("6:8: {}", need(2))),
+        ("need = 2", "need = 0", format!("6:8: {}", need(2))),
+        ("need = 1", "need = 2", format!("9:8: {}", need(1))),
+        ("need = 1", "need = -1", "9:8: invalid value: integer `-1`, expected usize".to_owned()),
+        ("need = 1\n", "", "7:1: missing field `need`".to_owned()),
+        (
+            "[role.deploy]",
+            "[role.depoly]",
+            "7:7: unknown field `depoly`, expected `root` or `deploy`".to_owned(),
+        ),
+        (
+            "need = 1",
+            "need = 1\nneeds = 1",
+            "10:1: unknown field `needs`, expected `people` or `need`".to_owned(),
+        ),
+    ] {
+        assert_eq!(error(&text(&ROLES.replace(from, to))), want);
+    }
+    let only_root = ROLES.split("[role.deploy]").next().unwrap();
+    assert_eq!(error(&text(only_root)), "4:2: missing field `deploy`");
+    let rule = |paths: &str| text(&format!("[[rule]]\npaths = {paths}\npeople = [\"alice\"]\nneed = 1\n"));
+    assert_eq!(error(&rule("[]")), "5:9: paths must name something");
+    assert!(error(&rule("[\"a\", \"/b\"]")).starts_with("5:15: \"/b\" is no pattern for paths"));
+    assert_eq!(error(&text("[[rule]]\npaths = [\"a\"]\n")), "4:1: missing field `people`");
 }
 
 #[test]
@@ -63,6 +124,8 @@ fn errors_name_their_place() {
         (text("").replace("= 1", "= \"1\""), "1:10: invalid type: string \"1\", expected i64"),
         (text("").replace(FLEET, "6F"), "2:9: \"6F\" is not a fleet id: it must be 32 lower-case hex digits"),
         (text("").replace(FLEET, &FLEET.to_uppercase()), "2:9: "),
+        (text("intent = \"on\"\n"), "4:10: intent must be \"required\" or \"off\""),
+        (text("epoch = -1\n"), "4:9: invalid value: integer `-1`, expected u64"),
         (text("time_tolerance = 600\n"), "4:18: invalid type: integer `600`, expected a string"),
     ] {
         let got = error(&toml);

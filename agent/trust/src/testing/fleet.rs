@@ -6,6 +6,7 @@ use crate::{
     FleetId, Introduction, Limits, MemoryObjects, Object, ObjectId, ObjectKind, Ratchet, Request, UnixTime,
     Verification,
     identity::Identity,
+    payload::Payload,
     sign::{NewCommit, SecretKey},
     tree::{self, Entry, Mode},
     verify,
@@ -40,6 +41,8 @@ pub(crate) struct State {
     pub(crate) signers: String,
     /// One more file, so that commits differ.
     pub(crate) file: String,
+    /// And one that rules can be about.
+    pub(crate) database: String,
 }
 
 impl State {
@@ -49,7 +52,18 @@ impl State {
             policy: policy(),
             signers: people.iter().map(|name| line(name)).collect(),
             file: String::new(),
+            database: String::new(),
         }
+    }
+
+    /// The policy goes on with this.
+    pub(crate) fn with_policy(self, more: &str) -> Self {
+        Self { policy: policy() + more, ..self }
+    }
+
+    /// With another content of the file.
+    pub(crate) fn with_file(&self, file: &str) -> Self {
+        Self { file: file.to_owned(), ..self.clone() }
     }
 }
 
@@ -78,12 +92,18 @@ impl Fleet {
         let policy = self.blob(&state.policy);
         let signers = self.blob(&state.signers);
         let file = self.blob(&state.file);
+        let database = self.blob(&state.database);
         let entry = |name: &'static str, mode, id| Entry { mode, name: name.as_bytes(), id };
         let folder = self.tree(&mut [
             entry("policy.toml", Mode::File, policy),
             entry("allowed_signers", Mode::File, signers),
         ]);
-        self.tree(&mut [entry(".trust", Mode::Directory, folder), entry("file", Mode::File, file)])
+        let hosts = self.tree(&mut [entry("db-1.toml", Mode::File, database)]);
+        self.tree(&mut [
+            entry(".trust", Mode::Directory, folder),
+            entry("file", Mode::File, file),
+            entry("hosts", Mode::Directory, hosts),
+        ])
     }
 
     /// The moment of the next commit: one minute after the one before.
@@ -101,9 +121,33 @@ impl Fleet {
         time: UnixTime,
     ) -> ObjectId {
         let message = format!("commit {}\n", self.commits);
+        self.commit_with(parents, tree, signer, time, &message)
+    }
+
+    /// Adds a commit of this state with this message.
+    pub(crate) fn commit_saying(
+        &mut self,
+        parents: &[ObjectId],
+        signer: Option<&str>,
+        state: &State,
+        message: &str,
+    ) -> ObjectId {
+        let tree = self.state(state);
+        let time = self.next_time();
+        self.commit_with(parents, tree, signer, time, message)
+    }
+
+    fn commit_with(
+        &mut self,
+        parents: &[ObjectId],
+        tree: ObjectId,
+        signer: Option<&str>,
+        time: UnixTime,
+        message: &str,
+    ) -> ObjectId {
         let name = signer.unwrap_or("nobody");
         let author = Identity::new(name, "someone@example.com", time);
-        let commit = NewCommit { tree, parents: parents.to_vec(), author, message: &message };
+        let commit = NewCommit { tree, parents: parents.to_vec(), author, message };
         let object = match signer {
             Some(name) => commit.sign(&key(name)).unwrap(),
             None => unsigned(&commit.sign(&key(name)).unwrap()),
@@ -116,6 +160,13 @@ impl Fleet {
         let tree = self.state(state);
         let time = self.next_time();
         self.commit_tree(parents, tree, signer, time)
+    }
+
+    /// Adds a tag with this name and message on a commit, made in the minute of the newest commit.
+    pub(crate) fn tag(&mut self, name: &str, target: ObjectId, signer: &str, message: &str) -> ObjectId {
+        let time = UnixTime::from_seconds(START + 60 * self.commits);
+        let object = tag(name, target, "commit", time, message, signer);
+        self.objects.insert(object).unwrap()
     }
 
     /// What a host says that was introduced at this commit by `signer`.
@@ -132,6 +183,24 @@ impl Fleet {
         let request = Request { tip, reference: MAIN, introduction: &introduction, ratchet, clock, limits };
         verify(&self.objects, &request)
     }
+}
+
+/// A signed tag.
+pub(crate) fn tag(
+    name: &str,
+    target: ObjectId,
+    kind: &str,
+    time: UnixTime,
+    message: &str,
+    signer: &str,
+) -> Object {
+    let seconds = time.seconds();
+    let mut text = format!(
+        "object {target}\ntype {kind}\ntag {name}\ntagger {signer} <x@example.com> {seconds} +0000\n\n{message}\n"
+    );
+    let signature = key(signer).sign(&Payload::new(text.as_bytes(), b""));
+    text.push_str(&signature);
+    Object { kind: ObjectKind::Tag, data: text.into() }
 }
 
 /// The commit without its signature.

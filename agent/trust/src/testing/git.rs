@@ -112,8 +112,17 @@ impl Git {
 
     /// Whether stock Git calls the commit good, by this list of keys.
     pub(crate) fn calls_good(&self, id: ObjectId, signers: &Path) -> bool {
+        self.verifies("verify-commit", id, signers)
+    }
+
+    /// Whether stock Git calls the tag good, by this list of keys.
+    pub(crate) fn calls_tag_good(&self, id: ObjectId, signers: &Path) -> bool {
+        self.verifies("verify-tag", id, signers)
+    }
+
+    fn verifies(&self, command: &str, id: ObjectId, signers: &Path) -> bool {
         let signers = format!("gpg.ssh.allowedSignersFile={}", signers.display());
-        self.program("git", &["-c", &signers, "verify-commit", &id.to_string()], b"").status.success()
+        self.program("git", &["-c", &signers, command, &id.to_string()], b"").status.success()
     }
 
     fn command(&self, program: &str, seconds: i64) -> Command {

@@ -11,6 +11,7 @@ use crate::{
     },
 };
 
+mod agreement;
 mod beginning;
 mod chain;
 mod dates;
@@ -18,6 +19,7 @@ mod differential;
 mod malleability;
 mod objects;
 mod rules;
+mod vouch;
 
 /// Alice alone may sign.
 fn alice() -> State {

@@ -67,14 +67,22 @@ fn a_key_that_the_commit_before_removed() {
     assert_eq!(see(&fleet, a, c), (Some(b), Some("E_KEY_UNKNOWN")));
 }
 
+/// T17: who may change the rules after the commit must have signed it.
 #[test]
 fn a_key_that_the_commit_itself_removes() {
-    // a(alice, bob) ── b(bob: -bob) ── c(alice)
+    // a(alice, bob) ── b(bob: -bob)
     let mut fleet = Fleet::default();
     let a = fleet.commit(&[], Some("alice"), &State::of(&["alice", "bob"]));
     let b = fleet.commit(&[a], Some("bob"), &alice());
-    let c = fleet.commit(&[b], Some("alice"), &alice());
-    assert_eq!(see(&fleet, a, c), (Some(c), None));
+    assert_eq!(see(&fleet, a, b), (Some(a), Some("E_THRESHOLD")));
+    // Alice's word shows that the fleet does not lock itself.
+    fleet.tag("ok/main/alice", b, "alice", "");
+    assert_eq!(see(&fleet, a, b), (Some(b), None));
+    // One key for another, both in one commit, by the old one alone: a slip in the new one would lock the fleet.
+    let b = fleet.commit(&[a], Some("alice"), &State::of(&["carol"]));
+    assert_eq!(see(&fleet, a, b), (Some(a), Some("E_THRESHOLD")));
+    fleet.tag("ok/main/carol", b, "carol", "");
+    assert_eq!(see(&fleet, a, b), (Some(b), None));
 }
 
 /// T16.

@@ -107,6 +107,53 @@ fn git_calls_these_good() {
     }
 }
 
+/// Two people with plain Git, and every change to the tag of one of them.
+#[test]
+fn tags_that_count_are_tags_that_git_calls_good() {
+    let git = Git::new();
+    git.sign_with("alice", &key("alice"));
+    let roles = "[role.root]\npeople = [\"alice\", \"bob\"]\nneed = 2\n[role.deploy]\npeople = [\"alice\", \"bob\"]\nneed = 2\n";
+    git.write(".trust/policy.toml", policy() + roles);
+    git.write(".trust/allowed_signers", line("alice") + &line("bob"));
+    let a = git.commit(1_700_000_000, "first");
+    git.write("file", "content");
+    let b = git.commit(1_700_000_060, "second");
+    git.sign_with("bob", &key("bob"));
+    git.run_at(1_700_000_100, &["tag", "-s", "ok/main/second-bob", "-m", "Deploy: main", "HEAD"]);
+    let id = git.run(&["rev-parse", "ok/main/second-bob"]).parse().unwrap();
+    let good = String::from_utf8(git.object(ObjectKind::Tag, id).data).unwrap();
+    let fleet = Fleet::of(git.objects());
+    assert_eq!(see(&fleet, a, b), (Some(b), None));
+
+    let signers = git.path(".trust/allowed_signers");
+    let without: Vec<Object> = fleet
+        .objects
+        .iter()
+        .map(|(_, object)| object.clone())
+        .filter(|object| object.kind != ObjectKind::Tag)
+        .collect();
+    let mut stricter = BTreeSet::new();
+    let more = [
+        ("text after the signature".to_owned(), format!("{good}more\n")),
+        ("as it was".to_owned(), good.clone()),
+    ];
+    for (name, text) in mutations(&good).into_iter().chain(more) {
+        let id = git.store(ObjectKind::Tag, text.as_bytes());
+        let mut fleet = Fleet::default();
+        for object in without.iter().cloned().chain([Object { kind: ObjectKind::Tag, data: text.into() }]) {
+            fleet.objects.insert(object).unwrap();
+        }
+        let ours = see(&fleet, a, b).0 == Some(b);
+        let theirs = git.calls_tag_good(id, &signers);
+        assert!(theirs || !ours, "{name}: we count what Git does not call good");
+        assert_eq!(ours, name == "as it was", "{name}");
+        if theirs && !ours {
+            stricter.insert(name);
+        }
+    }
+    assert!(stricter.contains("text after the signature"), "{stricter:?}");
+}
+
 /// T15 and the list of keys, by stock Git.
 #[test]
 fn an_expired_key_that_goes_back_in_time() {

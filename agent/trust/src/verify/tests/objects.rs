@@ -5,13 +5,19 @@ use std::cell::Cell;
 use super::*;
 use crate::{IndexedObjects, StoreError, stream};
 
-/// a ── b(+bob) ── c(bob), in memory.
+/// a ── b(+bob) ── c(bob), in memory, with a rule that looks into every directory.
 fn fleet() -> (Fleet, [ObjectId; 3]) {
     let mut fleet = Fleet::default();
-    let both = State { file: "content of b".to_owned(), ..State::of(&["alice", "bob"]) };
-    let a = fleet.commit(&[], Some("alice"), &alice());
-    let b = fleet.commit(&[a], Some("alice"), &both);
-    let c = fleet.commit(&[b], Some("bob"), &State { file: "content of c".to_owned(), ..both });
+    let rule = |people| format!("[[rule]]\npaths = [\"hosts/\"]\npeople = [{people}]\nneed = 1\n");
+    let content = |state: State, commit: &str| State {
+        file: format!("content of {commit}"),
+        database: format!("content of {commit}'s database"),
+        ..state
+    };
+    let both = State::of(&["alice", "bob"]).with_policy(&rule("\"alice\", \"bob\""));
+    let a = fleet.commit(&[], Some("alice"), &content(alice().with_policy(&rule("\"alice\"")), "a"));
+    let b = fleet.commit(&[a], Some("alice"), &content(both.clone(), "b"));
+    let c = fleet.commit(&[b], Some("bob"), &content(both, "c"));
     (fleet, [a, b, c])
 }
 
@@ -45,8 +51,7 @@ fn without_any_one_object_there_is_a_refusal_or_nothing_missed_it() {
         }
         let (verified, code) = outcome(&judge(&objects, a, c));
         let content = object.kind == ObjectKind::Blob && object.data.starts_with(b"content");
-        let empty = object.data.is_empty();
-        if content || empty {
+        if content {
             assert_eq!((verified, code), (Some(c), None), "file contents are not looked at");
         } else {
             assert_eq!(code, Some("E_OBJECT_MISSING"), "{absent}");

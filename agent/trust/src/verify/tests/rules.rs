@@ -20,7 +20,7 @@ fn a_malformed_file_refuses_the_commit() {
         (State { policy: String::new(), ..alice() }, ".trust/policy.toml:1:1: missing field `format`"),
         (
             State { policy: policy() + "role = 1\n", ..alice() },
-            ".trust/policy.toml:4:8: this version does not enforce",
+            ".trust/policy.toml:4:8: invalid type: integer",
         ),
         (State { policy: policy() + "leevl = 1\n", ..alice() }, ".trust/policy.toml:4:1: unknown field"),
         (State { signers: String::new(), ..alice() }, ".trust/allowed_signers:1:1: the file lists no key"),

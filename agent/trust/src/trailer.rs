@@ -1,0 +1,17 @@
+//! Lines such as `Deploy: main` in the last paragraph of a message; see git-interpret-trailers(1).
+
+#[cfg(test)]
+mod tests;
+
+/// The trailer that says which branch a commit is meant for.
+pub(crate) const DEPLOY: &str = "Deploy";
+/// The trailer that says down to which commit everything was looked at.
+pub(crate) const VOUCH: &str = "Vouch";
+
+/// The values of every trailer with this name, as it is written.
+pub(crate) fn values<'a>(message: &'a [u8], name: &str) -> Vec<&'a str> {
+    let Ok(text) = str::from_utf8(message) else { return Vec::new() };
+    let text = text.trim_end_matches('\n');
+    let last = text.rsplit("\n\n").next().unwrap_or_default();
+    last.split('\n').filter_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim).collect()
+}
