@@ -83,7 +83,7 @@ pub(crate) fn explain(
             match fields.iter_mut().find(|field| same(id, &field.field, name)) {
                 Some(field) => field.overridden.push(setting),
                 None => {
-                    fields.push(FieldOrigin { field: name.clone(), winner: setting, overridden: Vec::new() })
+                    fields.push(FieldOrigin { field: name.clone(), winner: setting, overridden: Vec::new() });
                 }
             }
         }

@@ -80,7 +80,9 @@ impl<'r> Fleet<'r> {
     /// is known, [`Facts::sample`] stands in.
     pub fn check(&mut self, facts: &dyn Fn(&HostName) -> Option<Facts>) -> Problems {
         let mut problems = Problems::default();
-        check::documents(&mut self.library).into_iter().for_each(|problem| problems.push(problem));
+        for problem in check::documents(&mut self.library) {
+            problems.push(problem);
+        }
         let sample = Facts::sample();
         for host in self.library.repository().hosts() {
             let own = facts(&host);

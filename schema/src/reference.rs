@@ -7,7 +7,7 @@ use crate::{
     document::table::{FieldInfo, Table, paragraph},
     language::{
         common::{Body, Common},
-        documents::{Guard, Resources},
+        documents::Guard,
         kinds::{DirectoryTable, FileTable, HealthTable, PackageTable, SymlinkTable, UnitTable},
         variables::Parameter,
     },
@@ -52,15 +52,15 @@ fn part(name: &str) -> String {
         "credential" => fields::<CredentialTable>(&[]),
         "ssh" => fields::<SshTable>(&[]),
         "status" => fields::<StatusTable>(&[names::<Reach>()]),
-        "kinds" => names::<Resources>().iter().map(|kind| format!(".It Ic {kind}\n")).collect(),
-        "limits" => limits::TABLE
-            .iter()
-            .map(|(what, limit)| format!(".It {}\n{}\n", inline(what), inline(limit)))
-            .collect(),
+        "limits" => limits::TABLE.iter().map(|(what, limit)| item(&inline(what), &inline(limit))).collect(),
         "filters" => listed(template::filter_names()),
         "tests" => listed(template::test_names()),
         _ => String::new(),
     }
+}
+
+fn item(what: &str, text: &str) -> String {
+    format!(".It {what}\n{text}\n")
 }
 
 fn names<T: Table>() -> Vec<&'static str> {
@@ -91,8 +91,11 @@ fn listed(names: &[&str]) -> String {
 fn inline(text: &str) -> String {
     let mut roff = String::with_capacity(text.len());
     for (index, part) in escape(text).split('`').enumerate() {
-        let bold = index % 2 == 1;
-        roff.push_str(&if bold { format!("\\fB{part}\\fP") } else { part.replace(". ", ".\n") });
+        if index % 2 == 1 {
+            roff.extend(["\\fB", part, "\\fP"]);
+        } else {
+            roff.push_str(&part.replace(". ", ".\n"));
+        }
     }
     roff
 }

@@ -1,6 +1,6 @@
 //! Text that strangers wrote, made safe to show.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 /// Whether a character could move a terminal's cursor or turn text around: control characters and the invisible
 /// characters that steer direction, line ends and width (CVE-2021-42574 and its kin).
@@ -48,7 +48,8 @@ pub(crate) fn quote(text: &str) -> String {
             '\\' => quoted.push_str("\\\\"),
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
-            _ if deceives(character) => quoted.push_str(&format!("\\U{:08x}", u32::from(character))),
+            // Writing to a string cannot fail.
+            _ if deceives(character) => write!(quoted, "\\U{:08x}", u32::from(character)).unwrap_or_default(),
             _ => quoted.push(character),
         }
     }

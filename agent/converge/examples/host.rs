@@ -6,6 +6,8 @@
 //! host package NAME…             what packages are
 //! host facts                     what the host is
 //! host run STATE_DIR ACTION…     does actions, each as JSON
+//! host write STATE_DIR PATH TEXT [PROGRAM ARGUMENT…]
+//!                                writes a file, if the program succeeds on it
 //! host quiet DIRECTORY PASSES    looks at every file of a directory, at every package and at every unit named on standard
 //!                                input (`package NAME` or `unit NAME`), PASSES times, and says what that took
 //! ```
@@ -15,9 +17,9 @@ use std::{env, path::Path, process::ExitCode, time::Instant};
 
 use holdfast_converge::{
     host::{Expected, LocalHost, Look, Node, Read as _, ReadOnlyHost, Wanted, Write as _, probe},
-    plan::Action,
+    plan::{Action, step::Owned},
 };
-use holdfast_schema::{AbsolutePath, Contents};
+use holdfast_schema::{AbsolutePath, Contents, FileMode};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -79,6 +81,20 @@ async fn run(arguments: &[String]) -> Result {
                 println!("{:?}", begun.elapsed());
                 result?;
             }
+        }
+        ["write", state, path, text, validate @ ..] => {
+            let mut contents = Contents::default();
+            let content = contents.add(text.as_bytes());
+            let validate = validate.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+            let validate = Some(validate).filter(|words| !words.is_empty());
+            let access = Owned { uid: 0, gid: 0, mode: FileMode::new(0o644) };
+            let action =
+                Action::WriteFile { path: path.parse()?, content, access, validate, sensitive: false };
+            let host = LocalHost::new(Path::new(state))?;
+            let begun = Instant::now();
+            let result = host.run(&action, &Expected::Anything, &contents).await;
+            println!("{:?}", begun.elapsed());
+            result?;
         }
         ["quiet", directory, passes] => quiet(directory, passes.parse()?).await?,
         _ => return Err("see the top of examples/host.rs for what to say".into()),

@@ -24,7 +24,7 @@ pub const MIRRORS: usize = 4;
 pub const PUSH_BYTES: u64 = 64 << 20;
 
 /// The longest that a peer may be allowed to say nothing, in seconds.
-pub const STALL_SECONDS: u32 = 120;
+pub const STALL_SECONDS: u32 = 3600;
 
 /// The longest that one request may be allowed to take, in seconds.
-pub const TOTAL_SECONDS: u32 = 3600;
+pub const TOTAL_SECONDS: u32 = 86_400;

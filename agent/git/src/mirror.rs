@@ -28,7 +28,18 @@ use crate::{error::Fault, limits, objects::Objects};
 pub(crate) struct Mirror {
     dir: PathBuf,
     reference: String,
-    _lock: File,
+    _lock: Lock,
+}
+
+/// Keeps others away as long as it lives.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone is not enough: a process that another thread is just starting has the file open too.
+        drop(self.0.unlock());
+    }
 }
 
 impl Mirror {
@@ -176,11 +187,11 @@ impl Mirror {
 }
 
 /// Takes the lock; the mirror's directory is made if there is none.
-fn lock(dir: &Path) -> io::Result<File> {
+fn lock(dir: &Path) -> io::Result<Lock> {
     fs::create_dir_all(dir)?;
     let lock = File::options().create(true).truncate(false).write(true).open(dir.join("lock"))?;
     match lock.try_lock() {
-        Ok(()) => Ok(lock),
+        Ok(()) => Ok(Lock(lock)),
         Err(fs::TryLockError::WouldBlock) => Err(io::Error::other("another process uses it")),
         Err(fs::TryLockError::Error(error)) => Err(error),
     }

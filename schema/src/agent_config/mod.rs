@@ -46,10 +46,10 @@ impl AgentConfig {
             branch: "main".to_owned(),
             status: fleet.clone(),
             fleet,
-            poll: Duration::from_secs(60),
-            heartbeat: Duration::from_secs(6 * 3600),
+            poll: Duration::from_mins(1),
+            heartbeat: Duration::from_hours(6),
             stall_timeout: Duration::from_secs(30),
-            total_timeout: Duration::from_secs(300),
+            total_timeout: Duration::from_mins(5),
         }
     }
 }

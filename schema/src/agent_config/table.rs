@@ -160,7 +160,7 @@ value!(
         if text.starts_with('-') || text.ends_with('/') || text.ends_with('.') || text == "@" {
             return Err("git-check-ref-format(1) refuses it");
         }
-        if text.split('/').any(|part| part.is_empty() || part.starts_with('.') || part.ends_with(".lock")) {
+        if text.split('/').any(|part| part.is_empty() || part.starts_with('.') || part.strip_suffix(".lock").is_some()) {
             return Err("git-check-ref-format(1) refuses it");
         }
         Ok(())
@@ -292,7 +292,7 @@ pub fn parse(text: &str, path: &str) -> Result<AgentConfig, Problems> {
     let mut problems = decoder.finish();
     // An address may hold a password, and problems are shown in logs.
     let places = problems.iter_mut().flat_map(|problem| {
-        problem.at.iter_mut().chain(problem.related.iter_mut().map(|related| &mut related.at))
+        problem.at.as_deref_mut().into_iter().chain(problem.related.iter_mut().map(|related| &mut related.at))
     });
     places.filter(|at| at.excerpt.contains('@')).for_each(|at| at.excerpt.clear());
     match config {

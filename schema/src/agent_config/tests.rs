@@ -89,7 +89,7 @@ fn what_is_wrong_is_said_without_secrets() {
 #[test]
 fn a_new_file_is_commented() {
     let mut wanted = config();
-    wanted.poll = Duration::from_secs(300);
+    wanted.poll = Duration::from_mins(5);
     wanted.fleet.credential =
         Credential::Basic { user: "web-1".into(), password_file: path("/etc/holdfast/password") };
     wanted.status = wanted.fleet.clone();

@@ -67,13 +67,12 @@ fn commented(mut document: DocumentMut) -> String {
         }
         text.push_str("\n# ");
         text.push_str(&wrap(&paragraph(field.doc)));
-        let line = match document.remove(field.name) {
-            Some(set) => format!("\n{} = {}\n", field.name, set.to_string().trim()),
-            None => {
-                let example = schema.pointer("/examples/0").map(ToString::to_string);
-                let shown = field.default.map(str::to_owned).or(example).unwrap_or_default();
-                format!("\n# {} = {shown}\n", field.name)
-            }
+        let line = if let Some(set) = document.remove(field.name) {
+            format!("\n{} = {}\n", field.name, set.to_string().trim())
+        } else {
+            let example = schema.pointer("/examples/0").map(ToString::to_string);
+            let shown = field.default.map(str::to_owned).or(example).unwrap_or_default();
+            format!("\n# {} = {shown}\n", field.name)
         };
         text.push_str(&line);
     }

@@ -37,7 +37,8 @@ pub(crate) fn show(duration: Duration) -> String {
         let count = left / factor;
         left %= factor;
         if count > 0 {
-            shown.push_str(&format!("{count}{unit}"));
+            shown.push_str(&count.to_string());
+            shown.push(unit);
         }
     }
     if shown.is_empty() { "0s".to_owned() } else { shown }
@@ -57,7 +58,7 @@ impl<const MIN: u64, const MAX: u64> Field for Wait<MIN, MAX> {
     fn decode(value: &Toml<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         let written = string::<Self>(value, decoder)?;
         let Some(duration) = parse(written) else {
-            let problem = Problem::new("E_VALUE", format!("{:?} is not a duration", written));
+            let problem = Problem::new("E_VALUE", format!("{written:?} is not a duration"));
             decoder.report(
                 value.span(),
                 problem.remedy("write it with d, h, m and s, as in \"30s\" or \"1h30m\""),

@@ -194,13 +194,12 @@ impl<const MIN: u32, const MAX: u32> Field for Whole<MIN, MAX> {
         json!({ "type": "integer", "minimum": MIN, "maximum": MAX })
     }
     fn decode(value: &Toml<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        let Some(number) = integer(value) else {
+        if !value.get_ref().is_integer() {
             decoder.mismatch(value, &Self::expected());
             return None;
-        };
-        let number = number
-            .and_then(|number| u32::try_from(number).ok())
-            .filter(|number| (MIN..=MAX).contains(number));
+        }
+        let number = integer(value).and_then(|number| u32::try_from(number).ok());
+        let number = number.filter(|number| (MIN..=MAX).contains(number));
         if number.is_none() {
             decoder.report(value.span(), Problem::new("E_VALUE", format!("expected {}", Self::expected())));
         }
@@ -211,10 +210,10 @@ impl<const MIN: u32, const MAX: u32> Field for Whole<MIN, MAX> {
     }
 }
 
-/// The value of an integer; `Some(None)` if it is one that 64 bits cannot hold.
-pub(crate) fn integer(value: &Toml<'_>) -> Option<Option<i64>> {
+/// The value of an integer that 64 bits can hold.
+pub(crate) fn integer(value: &Toml<'_>) -> Option<i64> {
     let digits = value.get_ref().as_integer()?;
-    Some(i64::from_str_radix(digits.as_str(), digits.radix()).ok())
+    i64::from_str_radix(digits.as_str(), digits.radix()).ok()
 }
 
 /// An array, each of whose items knows its place.
@@ -240,15 +239,15 @@ impl<T: Field> Field for List<T> {
             return None;
         };
         let mut list: Vec<Located<T>> = Vec::with_capacity(items.len());
-        for item in items.iter() {
-            let Some(decoded) = T::decode(item, decoder) else { continue };
-            let decoded = Located { value: decoded, at: decoder.span(item.span()) };
-            if list.len() < 1000 && list.contains(&decoded) {
-                let problem = Problem::new("E_VALUE", format!("{} is listed twice", decoded.value.show()));
+        for item in items {
+            let Some(value) = T::decode(item, decoder) else { continue };
+            let entry = Located { value, at: decoder.span(item.span()) };
+            if list.len() < 1000 && list.contains(&entry) {
+                let problem = Problem::new("E_VALUE", format!("{} is listed twice", entry.value.show()));
                 decoder.report(item.span(), problem.remedy("take one of them out"));
                 continue;
             }
-            list.push(decoded);
+            list.push(entry);
         }
         Some(Self(list))
     }
@@ -275,7 +274,7 @@ impl Field for Command {
             return None;
         };
         let mut words = Vec::with_capacity(items.len());
-        for item in items.iter() {
+        for item in items {
             words.push(String::decode(item, decoder)?);
         }
         let wrong = match words.first() {

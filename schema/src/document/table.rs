@@ -51,7 +51,7 @@ pub(crate) trait Table: Default + Clone + PartialEq {
 /// Reads the keys of `entries` into a table. `at` is where the table is; a document is everywhere.
 pub(crate) fn decode<T: Table>(
     entries: &DeTable<'_>,
-    at: Option<std::ops::Range<usize>>,
+    at: Option<&std::ops::Range<usize>>,
     decoder: &mut Decoder<'_>,
 ) -> T {
     let mut table = T::default();
@@ -73,7 +73,7 @@ pub(crate) fn decode<T: Table>(
         if field.required && !entries.contains_key(field.name) && !decoder.is_broken() {
             let problem = Problem::new("E_MISSING_KEY", format!("`{}` is missing", field.name));
             let remedy = format!("`{}` is: {}", field.name, sentence(field.doc));
-            decoder.report_table(at.clone(), problem.remedy(remedy));
+            decoder.report_table(at.cloned(), problem.remedy(remedy));
         }
     }
     table
@@ -90,7 +90,7 @@ pub(crate) fn decode_field<T: Table>(value: &Toml<'_>, decoder: &mut Decoder<'_>
         decoder.mismatch(value, "a table");
         return None;
     };
-    Some(decode(entries, Some(value.span()), decoder))
+    Some(decode(entries, Some(&value.span()), decoder))
 }
 
 /// What other tools call our fields.
@@ -118,12 +118,11 @@ fn unknown<T: Table>(key: &str) -> Problem {
     let fields = T::fields();
     let ours = ELSEWHERE.iter().find(|(theirs, _)| *theirs == key).map(|(_, ours)| *ours);
     let ours = ours.filter(|ours| fields.iter().any(|field| field.name == *ours));
-    match ours.or_else(|| text::near(key, fields.iter().map(|field| field.name))) {
-        Some(near) => problem.remedy(format!("did you mean `{near}`?")),
-        None => {
-            let known: Vec<_> = fields.iter().map(|field| field.name).collect();
-            problem.remedy(format!("known here: {}", quoted(&known)))
-        }
+    if let Some(near) = ours.or_else(|| text::near(key, fields.iter().map(|field| field.name))) {
+        problem.remedy(format!("did you mean `{near}`?"))
+    } else {
+        let known: Vec<_> = fields.iter().map(|field| field.name).collect();
+        problem.remedy(format!("known here: {}", quoted(&known)))
     }
 }
 

@@ -136,7 +136,7 @@ value!(
     DropInName,
     "drop-in name",
     |text| {
-        if !text.ends_with(".conf") || text.len() > 255 || text.starts_with('.') {
+        if text.strip_suffix(".conf").is_none() || text.len() > 255 || text.starts_with('.') {
             return Err("it must end in '.conf', not begin with '.', and have 255 bytes at most");
         }
         if text.contains('/') || text.chars().any(char::is_control) {

@@ -45,7 +45,7 @@ impl Field for Variable {
         let found = match value.get_ref() {
             DeValue::String(text) => Some(Self::Text(text.to_string())),
             DeValue::Integer(_) => {
-                let number = integer(value).flatten();
+                let number = integer(value);
                 if number.is_none() {
                     decoder.report(
                         value.span(),
@@ -68,8 +68,7 @@ impl Field for Variable {
             DeValue::Array(items) => {
                 let texts: Option<Vec<_>> =
                     items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect();
-                let integers =
-                    || items.iter().map(|item| integer(item).flatten()).collect::<Option<Vec<_>>>();
+                let integers = || items.iter().map(integer).collect::<Option<Vec<_>>>();
                 texts.map(Self::Texts).or_else(|| integers().map(Self::Integers))
             }
             DeValue::Datetime(_) | DeValue::Table(_) => None,

@@ -26,7 +26,7 @@ pub struct Problem {
     pub remedy: Option<String>,
     /// Where it is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub at: Option<Location>,
+    pub at: Option<Box<Location>>,
     /// Other places that have to do with it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub related: Vec<Related>,
@@ -104,7 +104,7 @@ impl Problem {
     /// The same with its place.
     #[must_use]
     pub fn at(mut self, at: Location) -> Self {
-        self.at = Some(at);
+        self.at = Some(Box::new(at));
         self
     }
 
@@ -146,19 +146,16 @@ impl Problems {
     /// Adds one that was found while `host` was looked at. If it is known already, whatever the host, nothing changes; if
     /// it is known of other hosts, this one joins them.
     pub(crate) fn push_for(&mut self, host: &HostName, mut problem: Problem) {
-        match self.0.iter_mut().find(|known| known.is_same(&problem)) {
-            Some(known) => {
-                if !known.hosts.is_empty() {
-                    known.hosts.push(host.clone());
-                }
+        if let Some(known) = self.0.iter_mut().find(|known| known.is_same(&problem)) {
+            if !known.hosts.is_empty() {
+                known.hosts.push(host.clone());
             }
-            None => {
-                // A problem in the host's own file says whose it is.
-                if problem.at.as_ref().is_none_or(|at| at.path != format!("hosts/{host}.toml")) {
-                    problem.hosts.push(host.clone());
-                }
-                self.push(problem);
+        } else {
+            // A problem in the host's own file says whose it is.
+            if problem.at.as_ref().is_none_or(|at| at.path != format!("hosts/{host}.toml")) {
+                problem.hosts.push(host.clone());
             }
+            self.push(problem);
         }
     }
 
@@ -171,7 +168,9 @@ impl Problems {
 impl From<Vec<Problem>> for Problems {
     fn from(found: Vec<Problem>) -> Self {
         let mut problems = Self::default();
-        found.into_iter().for_each(|problem| problems.push(problem));
+        for problem in found {
+            problems.push(problem);
+        }
         problems.sort();
         problems
     }

@@ -15,7 +15,7 @@ impl fmt::Display for Problem {
     /// Several lines, the last one ended.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "error[{}]: {}", self.code, self.message)?;
-        let places = self.at.iter().chain(self.related.iter().map(|related| &related.at));
+        let places = self.at.as_deref().into_iter().chain(self.related.iter().map(|related| &related.at));
         let gutter = places.map(|place| place.line.to_string().len()).max().unwrap_or(1);
         let space = " ".repeat(gutter);
         let mut related = self.related.as_slice();
@@ -23,7 +23,7 @@ impl fmt::Display for Problem {
             writeln!(f, "{space}--> {at}")?;
             // A line is not shown twice.
             let (label, rest) = match related.split_first() {
-                Some((first, rest)) if first.at == *at => (first.message.as_str(), rest),
+                Some((first, rest)) if first.at == **at => (first.message.as_str(), rest),
                 _ => ("", related),
             };
             excerpt(f, at, label, gutter)?;

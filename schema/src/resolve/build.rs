@@ -1,19 +1,10 @@
 //! What a kind needs to make its [`crate::spec::Spec`]: contents, and somewhere to tell of problems.
 
-use std::collections::BTreeSet;
-
 use minijinja::Value;
 
 use super::library::{Library, at_template};
 use crate::{
-    Contents, Location, Problem, ResourceId,
-    document::{
-        field::List,
-        source::{Located, Span},
-    },
-    language::common::Body,
-    limits,
-    spec::Content,
+    Contents, Location, Problem, document::source::Span, language::common::Body, limits, spec::Content,
 };
 
 /// Builds one host's specs.
@@ -41,11 +32,6 @@ impl Build<'_, '_> {
 
     pub(crate) fn locate(&self, at: Span) -> Location {
         self.library.locate(at)
-    }
-
-    /// The ids that a list names.
-    pub(crate) fn references(&self, list: Option<&Located<List<ResourceId>>>) -> BTreeSet<ResourceId> {
-        list.into_iter().flat_map(|list| list.value.values()).cloned().collect()
     }
 
     /// The bytes of a text, wherever they come from.

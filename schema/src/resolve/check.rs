@@ -12,7 +12,7 @@ use crate::{
         documents::{GroupDocument, Resources},
         values::RelativePath,
     },
-    limits, text,
+    limits,
 };
 
 /// Reads every document and tells what is wrong with it by itself.

@@ -36,7 +36,7 @@ pub(crate) fn find(
 ) {
     let at = |id: &ResourceId| places.get(id).map(|at| library.locate(*at));
     let mut report = |id: &ResourceId, mut problem: Problem, other: Option<(&ResourceId, &str)>| {
-        problem.at = at(id);
+        problem.at = at(id).map(Box::new);
         if let Some((other, why)) = other
             && let Some(location) = at(other)
         {

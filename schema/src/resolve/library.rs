@@ -187,7 +187,7 @@ impl<'r> Library<'r> {
         let (blob, _) = self.sized(path)?;
         let bytes = read(path, blob)?;
         let text = str::from_utf8(&bytes).map_err(|_not_text| {
-            Problem::new("E_TEMPLATE", format!("the template {} is not UTF-8", path))
+            Problem::new("E_TEMPLATE", format!("the template {path} is not UTF-8"))
                 .remedy("use `source` for a file that is no text")
         })?;
         let source = self.sources.add(path, text.to_owned());
@@ -223,13 +223,12 @@ impl<'r> Library<'r> {
     }
 
     fn missing(&self, path: &str) -> Problem {
-        let problem =
-            Problem::new("E_SOURCE_MISSING", format!("there is no file {} in the repository", path));
+        let problem = Problem::new("E_SOURCE_MISSING", format!("there is no file {path} in the repository"));
         // Only among the neighbours: in a large repository something always looks alike.
         let parent = path.split_inclusive('/').take(2).collect::<String>();
         let known = self.repository.under(&parent).map(|(path, _)| path).take(10_000);
         match text::near(path, known) {
-            Some(near) => problem.remedy(format!("did you mean {}?", near)),
+            Some(near) => problem.remedy(format!("did you mean {near}?")),
             None => problem.remedy("add the file, and commit it with the document"),
         }
     }

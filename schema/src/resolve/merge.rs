@@ -154,7 +154,7 @@ pub(crate) type Merged<'l, D> = BTreeMap<&'l <D as Declared>::Name, Cow<'l, Loca
 /// Merges one kind's resources of all layers.
 pub(crate) fn merge<'l, D: Declared>(
     layers: &'l [Layer],
-    pick: fn(&Resources) -> Option<&Located<Map<D::Name, D>>>,
+    pick: Pick<D>,
     library: &Library<'_>,
     problems: &mut Vec<Problem>,
 ) -> Merged<'l, D> {
@@ -183,12 +183,12 @@ pub(crate) fn merge<'l, D: Declared>(
     merged
 }
 
+/// How a kind's resources are found in a layer.
+pub(crate) type Pick<D> = fn(&Resources) -> Option<&Located<Map<<D as Declared>::Name, D>>>;
+
 type RoleDeclarations<'l, D> = BTreeMap<&'l <D as Declared>::Name, Vec<(&'l str, &'l Located<D>)>>;
 
-fn role_declarations<'l, D: Declared>(
-    layers: &'l [Layer],
-    pick: fn(&Resources) -> Option<&Located<Map<D::Name, D>>>,
-) -> RoleDeclarations<'l, D> {
+fn role_declarations<'l, D: Declared>(layers: &'l [Layer], pick: Pick<D>) -> RoleDeclarations<'l, D> {
     let mut declarations: RoleDeclarations<'l, D> = BTreeMap::new();
     for layer in layers {
         let Some(role) = layer.role_name() else { continue };

@@ -101,7 +101,7 @@ impl Order<'_, '_> {
                         continue;
                     } else {
                         let wanted = reference.value.to_string();
-                        let message = format!("`{field}` names {}, which the host does not have", wanted);
+                        let message = format!("`{field}` names {wanted}, which the host does not have");
                         let known: Vec<String> = self.places.keys().map(ToString::to_string).collect();
                         match text::near(&wanted, known.iter().map(String::as_str)) {
                             Some(near) => {
@@ -208,7 +208,7 @@ impl Order<'_, '_> {
                 let location = self.library.locate(at);
                 let message = format!("{} waits for {}: {}", name(*after), name(*before), edge.why);
                 if problem.at.is_none() {
-                    problem.at = Some(location.clone());
+                    problem = problem.at(location.clone());
                 }
                 problem = problem.related(message, location);
             }
@@ -392,8 +392,8 @@ impl<'s> Graph<'s> {
                     circle.reverse();
                     return Some(circle);
                 }
-                if !came.contains_key(&edge.before) {
-                    came.insert(edge.before, index);
+                if let std::collections::btree_map::Entry::Vacant(e) = came.entry(edge.before) {
+                    e.insert(index);
                     open.push_back(edge.before);
                 }
             }

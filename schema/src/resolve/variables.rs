@@ -57,7 +57,7 @@ pub(crate) fn variables(
             };
             if let Some(why) = parameter.value.refuse(&setting.value) {
                 problems.push(
-                    Problem::new("E_VALUE", format!("`{name}` cannot be this: {}", why))
+                    Problem::new("E_VALUE", format!("`{name}` cannot be this: {why}"))
                         .at(library.locate(setting.at))
                         .related("it is declared here", library.locate(parameter.at)),
                 );
@@ -159,7 +159,7 @@ pub(crate) fn check_declarations(
     let all = parameters.into_iter().flat_map(|parameters| &parameters.value.0);
     all.filter_map(|(name, parameter)| {
         let (default, why) = parameter.value.wrong_default()?;
-        let message = format!("the default of `{name}` does not fit: {}", why);
+        let message = format!("the default of `{name}` does not fit: {why}");
         Some(Problem::new("E_VALUE", message).at(library.locate(default.at)))
     })
     .collect()

@@ -1,5 +1,7 @@
 //! `status.toml`: written so that nothing in it can deceive whoever shows it, and read with a limit.
 
+use std::fmt::{self, Write as _};
+
 use toml::{Table, Value};
 
 use super::Status;
@@ -58,6 +60,12 @@ impl StatusError {
     }
 }
 
+/// Only the version, whatever else there is.
+#[derive(serde::Deserialize)]
+struct Version {
+    format: u32,
+}
+
 impl Status {
     /// The text of `status.toml`. Control characters and those that turn text around are escaped as TOML does it, so
     /// that the document is safe to show and nothing is lost.
@@ -65,7 +73,7 @@ impl Status {
         let mut text = String::new();
         // Nothing in a status is without a form in TOML, so this cannot fail.
         if let Ok(table) = Table::try_from(self) {
-            write(&table, "", &mut text);
+            write(&table, "", &mut text).unwrap_or_default();
         }
         text
     }
@@ -78,11 +86,6 @@ impl Status {
         if text.len() > limits::STATUS_BYTES {
             return Err(StatusError::TooLong(text.len()));
         }
-        /// Only the version, whatever else there is.
-        #[derive(serde::Deserialize)]
-        struct Version {
-            format: u32,
-        }
         let Version { format } = toml::from_str(text).map_err(StatusError::Malformed)?;
         if format != FORMAT {
             return Err(StatusError::Format(format));
@@ -92,31 +95,32 @@ impl Status {
 }
 
 /// Writes a table: plain keys first, then its tables under `prefix`.
-fn write(table: &Table, prefix: &str, text: &mut String) {
+fn write(table: &Table, prefix: &str, text: &mut String) -> fmt::Result {
     let mut entries: Vec<_> = table.iter().collect();
     entries
         .sort_by_key(|(key, _)| (ORDER.iter().position(|first| first == key).unwrap_or(ORDER.len()), *key));
     for (key, value) in &entries {
         if !is_table(value) {
-            text.push_str(&format!("{key} = {}\n", plain(value)));
+            writeln!(text, "{key} = {}", plain(value))?;
         }
     }
     for (key, value) in entries {
         let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         match value {
             Value::Table(inner) => {
-                text.push_str(&format!("\n[{name}]\n"));
-                write(inner, &name, text);
+                writeln!(text, "\n[{name}]")?;
+                write(inner, &name, text)?;
             }
             Value::Array(items) if is_table(value) => {
                 for inner in items.iter().filter_map(Value::as_table) {
-                    text.push_str(&format!("\n[[{name}]]\n"));
-                    write(inner, &name, text);
+                    writeln!(text, "\n[[{name}]]")?;
+                    write(inner, &name, text)?;
                 }
             }
             _ => {}
         }
     }
+    Ok(())
 }
 
 fn is_table(value: &Value) -> bool {

@@ -13,7 +13,7 @@ impl Status {
     pub fn readme(&self) -> String {
         let mut page = String::new();
         // Writing to a string cannot fail.
-        let _ = self.page(&mut page);
+        self.page(&mut page).unwrap_or_default();
         page
     }
 

@@ -11,7 +11,7 @@ use minijinja::{
     value::ValueKind,
 };
 
-use super::{TemplateError, explain, meter};
+use super::{TemplateError, explain, meter::weigh, operators};
 
 /// The most words and signs between `{{` and `}}`, or `{%` and `%}`: minijinja's compiler goes as deep into its stack as
 /// an expression is long.
@@ -165,7 +165,7 @@ impl Check {
             Expr::Var(_) => Ok(Folded::No),
             Expr::Const(constant) => Ok(match constant.value.kind() {
                 ValueKind::Bool | ValueKind::Number | ValueKind::None => Folded::Number,
-                _ => Folded::Bulk(meter::weigh(&constant.value)),
+                _ => Folded::Bulk(weigh(&constant.value)),
             }),
             Expr::UnaryOp(unary) => self.fold(&unary.expr),
             Expr::BinOp(binary) => {
@@ -297,51 +297,43 @@ fn replacement<'s>(instruction: &Instruction<'s>) -> Metered<'s> {
     use Instruction as I;
     match instruction {
         I::EmitRaw(text) => Metered::Text(text),
-        I::Add => Metered::Call(meter::ADD, 2),
-        I::Mul => Metered::Call(meter::MULTIPLY, 2),
-        I::StringConcat => Metered::Call(meter::JOIN, 2),
-        I::Eq => Metered::Call(meter::EQUAL, 2),
-        I::Ne => Metered::Call(meter::UNEQUAL, 2),
-        I::Gt => Metered::Call(meter::GREATER, 2),
-        I::Gte => Metered::Call(meter::GREATER_OR_EQUAL, 2),
-        I::Lt => Metered::Call(meter::LESS, 2),
-        I::Lte => Metered::Call(meter::LESS_OR_EQUAL, 2),
-        I::In => Metered::Call(meter::CONTAINED, 2),
-        I::BuildList(Some(items)) | I::BuildTuple(Some(items)) => Metered::Call(meter::LIST, *items),
-        I::BuildMap(pairs) => Metered::Call(meter::TABLE, pairs * 2),
-        I::Slice => Metered::Call(meter::SLICE, 4),
-        // Filters, tests, functions and the formatter meter themselves.
-        I::ApplyFilter(..) | I::PerformTest(..) | I::CallFunction(..) | I::Emit => Metered::Keep,
-        // Numbers and truth values only.
-        I::Sub | I::Div | I::IntDiv | I::Rem | I::Pow | I::Neg | I::Not => Metered::Keep,
-        // One look at, or one new handle of, a value that is there.
-        I::StoreLocal(_) | I::Lookup(_) | I::GetAttr(_) | I::SetAttr(_) | I::GetItem | I::LoadConst(_) => {
-            Metered::Keep
-        }
-        I::BuildKwargs(_) | I::UnpackList(_) | I::DupTop | I::DiscardTop | I::Swap => Metered::Keep,
-        I::PushLoop(_)
-        | I::PushWith
-        | I::Iterate(_)
-        | I::PushDidNotIterate
-        | I::PopFrame
-        | I::PopLoopFrame => Metered::Keep,
-        I::Jump(_) | I::JumpIfFalse(_) | I::JumpIfFalseOrPop(_) | I::JumpIfTrueOrPop(_) => Metered::Keep,
+        I::Add => Metered::Call(operators::ADD, 2),
+        I::Mul => Metered::Call(operators::MULTIPLY, 2),
+        I::StringConcat => Metered::Call(operators::JOIN, 2),
+        I::Eq => Metered::Call(operators::EQUAL, 2),
+        I::Ne => Metered::Call(operators::UNEQUAL, 2),
+        I::Gt => Metered::Call(operators::GREATER, 2),
+        I::Gte => Metered::Call(operators::GREATER_OR_EQUAL, 2),
+        I::Lt => Metered::Call(operators::LESS, 2),
+        I::Lte => Metered::Call(operators::LESS_OR_EQUAL, 2),
+        I::In => Metered::Call(operators::CONTAINED, 2),
+        I::BuildList(Some(items)) | I::BuildTuple(Some(items)) => Metered::Call(operators::LIST, *items),
+        I::BuildMap(pairs) => Metered::Call(operators::TABLE, pairs * 2),
+        I::Slice => Metered::Call(operators::SLICE, 4),
+        // These meter themselves.
+        I::ApplyFilter(..) | I::PerformTest(..) | I::CallFunction(..) | I::Emit
         // Of all values only the loop has methods; `loop.changed` would compare without a meter.
-        I::CallMethod("cycle", _) => Metered::Keep,
-        I::CallMethod(..) | I::CallObject(_) => Metered::Unreachable,
+        | I::CallMethod("cycle", _)
+        // Numbers and truth values only.
+        | I::Sub | I::Div | I::IntDiv | I::Rem | I::Pow | I::Neg | I::Not
+        // One look at, or one new handle of, a value that is there.
+        | I::StoreLocal(_) | I::Lookup(_) | I::GetAttr(_) | I::SetAttr(_) | I::GetItem | I::LoadConst(_)
+        | I::BuildKwargs(_) | I::UnpackList(_) | I::DupTop | I::DiscardTop | I::Swap
+        | I::PushLoop(_) | I::PushWith | I::Iterate(_) | I::PushDidNotIterate | I::PopFrame | I::PopLoopFrame
+        | I::Jump(_) | I::JumpIfFalse(_) | I::JumpIfFalseOrPop(_) | I::JumpIfTrueOrPop(_)
         // The items that a filtered loop let through, one step of fuel each.
-        I::BuildList(None) => Metered::Keep,
-        I::BuildTuple(None) | I::UnpackLists(_) | I::MergeKwargs(_) => Metered::Unreachable,
-        I::CompareAndPreserve(_) | I::PushAutoEscape | I::PopAutoEscape => Metered::Unreachable,
-        I::BeginCapture(_) | I::EndCapture | I::FastRecurse => Metered::Unreachable,
+        | I::BuildList(None) => Metered::Keep,
+        I::CallMethod(..) | I::CallObject(_) | I::BuildTuple(None) | I::UnpackLists(_) | I::MergeKwargs(_)
+        | I::CompareAndPreserve(_) | I::PushAutoEscape | I::PopAutoEscape | I::BeginCapture(_) | I::EndCapture
+        | I::FastRecurse => Metered::Unreachable,
     }
 }
 
 fn meter<'s>(plain: &Instructions<'s>, source: &'s str) -> Result<Instructions<'s>, TemplateError> {
     let mut metered = Instructions::new("", source);
     let mut moved = Vec::new();
-    for index in 0.. {
-        let Some(instruction) = plain.get(index) else { break };
+    let mut index = 0;
+    while let Some(instruction) = plain.get(index) {
         let span = plain.get_span(index);
         let line = plain.get_line(index).and_then(|line| u16::try_from(line).ok()).unwrap_or(u16::MAX);
         let mut add = |instruction: Instruction<'s>| match span {
@@ -367,23 +359,21 @@ fn meter<'s>(plain: &Instructions<'s>, source: &'s str) -> Result<Instructions<'
                 return Err(refuse(span.unwrap_or_default(), "this is not supported", method));
             }
         });
+        index += 1;
     }
-    // A jump may go to the end, one after the last instruction.
-    let end = u32::try_from(moved.iter().count()).unwrap_or(u32::MAX);
-    let last = (0..).find(|index| metered.get(*index).is_none()).unwrap_or(end);
-    moved.push(last);
-    for index in 0..last {
+    let mut index = 0;
+    while let Some(instruction) = metered.get_mut(index) {
         use Instruction as I;
-        if let Some(
-            I::Iterate(to)
-            | I::Jump(to)
-            | I::JumpIfFalse(to)
-            | I::JumpIfFalseOrPop(to)
-            | I::JumpIfTrueOrPop(to),
-        ) = metered.get_mut(index)
+        if let I::Iterate(to)
+        | I::Jump(to)
+        | I::JumpIfFalse(to)
+        | I::JumpIfFalseOrPop(to)
+        | I::JumpIfTrueOrPop(to) = instruction
         {
-            *to = moved.get(*to as usize).copied().unwrap_or(last);
+            // One after the last instruction is the end, and stays beyond it.
+            *to = moved.get(*to as usize).copied().unwrap_or(u32::MAX);
         }
+        index += 1;
     }
     Ok(metered)
 }

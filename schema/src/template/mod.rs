@@ -1,10 +1,12 @@
 //! Templates and `when` expressions: minijinja, strict, and with every rendering's work and memory bounded.
 //!
 //! minijinja's own fuel counts instructions, but one instruction may double a text, so a template of a hundred bytes
-//! could fill any memory. Hence each operation whose cost grows with its operands is metered: see [`meter`].
+//! could fill any memory. Hence each operation whose cost grows with its operands is metered: see `meter`.
 
 mod compile;
+mod functions;
 mod meter;
+mod operators;
 
 #[cfg(test)]
 mod tests;
@@ -113,12 +115,12 @@ impl Condition {
 
 /// The filters that templates have.
 pub(crate) const fn filter_names() -> &'static [&'static str] {
-    meter::FILTERS
+    functions::FILTERS
 }
 
 /// The tests that templates have.
 pub(crate) const fn test_names() -> &'static [&'static str] {
-    meter::TESTS
+    functions::TESTS
 }
 
 /// What a value is, in the words of the language.
@@ -156,8 +158,9 @@ fn environment() -> &'static Environment<'static> {
         environment.set_fuel(Some(limits::TEMPLATE_STEPS));
         environment.set_recursion_limit(50);
         environment.set_debug(false);
-        environment.set_formatter(meter::emit);
-        meter::install(&mut environment);
+        environment.set_formatter(operators::emit);
+        operators::install(&mut environment);
+        functions::install(&mut environment);
         environment
     })
 }
@@ -182,11 +185,11 @@ fn explain(error: &Error, source: &str, context: Option<&Value>) -> TemplateErro
             None => format!("`{written}` is, or uses, something that is not defined"),
         },
         ErrorKind::UnknownFilter => {
-            remedy = Some(format!("known filters: {}", meter::FILTERS.join(", ")));
+            remedy = Some(format!("known filters: {}", functions::FILTERS.join(", ")));
             detail.to_owned()
         }
         ErrorKind::UnknownTest => {
-            remedy = Some(format!("known tests: {}", meter::TESTS.join(", ")));
+            remedy = Some(format!("known tests: {}", functions::TESTS.join(", ")));
             detail.to_owned()
         }
         ErrorKind::UnknownFunction => {

@@ -366,9 +366,9 @@ fn what_is_too_much() {
 
 #[test]
 fn too_many_of_anything() {
-    let packages: String = (0..crate::limits::RESOURCES + 1).map(|n| format!("[package.p{n}]\n")).collect();
+    let packages: String = (0..=crate::limits::RESOURCES).map(|n| format!("[package.p{n}]\n")).collect();
     assert!(refuse(&packages).contains("E_LIMIT"));
-    let roles: Vec<String> = (0..crate::limits::LAYERS + 1).map(|n| format!("\"r{n}\"")).collect();
+    let roles: Vec<String> = (0..=crate::limits::LAYERS).map(|n| format!("\"r{n}\"")).collect();
     assert!(
         refuse(&format!("roles = [{}]", roles.join(","))).contains("a host cannot have more than 100 roles")
     );

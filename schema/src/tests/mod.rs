@@ -1,5 +1,7 @@
 //! The language as a whole: repositories in, states and problems out.
 
+#![expect(clippy::format_push_string, clippy::format_collect, reason = "plain is better than fast in tests")]
+
 mod bad;
 mod files;
 mod layers;

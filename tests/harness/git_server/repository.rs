@@ -27,6 +27,11 @@ impl Repository {
         Ok(this)
     }
 
+    /// One that is there already.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

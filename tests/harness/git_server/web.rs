@@ -21,7 +21,7 @@ pub struct WebServer {
     https: Relay,
     http: Relay,
     _nginx: Server,
-    _cgi: Server,
+    _cgi: Vec<Server>,
     dir: TempDir,
     ca: String,
     name: String,
@@ -50,12 +50,16 @@ impl WebServer {
         let config = include_str!("nginx.conf").replace("@DIR@", &path).replace("@BACKEND@", &backend);
         fs::write(dir.path().join("nginx.conf"), config)?;
         let socket = |name: &str| dir.path().join(name);
-        let cgi = ["fcgiwrap", "-c", "4", "-f", "-s", &format!("unix:{path}/cgi.sock")];
-        let cgi = Server::start(&cgi, &socket("fcgiwrap.log"))?;
+        // One that forks would leave its children behind.
+        let cgi = |name: &String| {
+            Server::start(&["fcgiwrap", "-f", "-s", &format!("unix:{path}/{name}")], &socket("cgi.log"))
+        };
+        let sockets: Vec<_> = (0..4).map(|number| format!("cgi-{number}.sock")).collect();
+        let cgi = sockets.iter().map(cgi).collect::<Result<_>>()?;
         let nginx =
             ["nginx", "-p", &path, "-e", &format!("{path}/error.log"), "-c", &format!("{path}/nginx.conf")];
         let nginx = Server::start(&nginx, &socket("nginx.log"))?;
-        for name in ["cgi.sock", "http.sock", "https.sock"] {
+        for name in sockets.iter().map(String::as_str).chain(["http.sock", "https.sock"]) {
             wait::until(&format!("{name} of the web server"), Duration::from_secs(20), || {
                 Ok(socket(name).exists())
             })?;

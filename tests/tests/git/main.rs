@@ -3,6 +3,7 @@
 mod common;
 mod faults;
 mod fetch;
+mod gitolite;
 mod mirror;
 mod poll;
 mod push;

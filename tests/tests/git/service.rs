@@ -16,13 +16,13 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use harness::{
-    git_server::{Fault, Repository, SshServer, WebServer},
+    git_server::{Fault, Repository, SshServer, USER, WebServer},
     wait,
 };
 use holdfast_protocol::fetch::{Remote, Reply, Request};
 use tempfile::TempDir;
 
-use crate::common::{Got, at, files_below, https, ids, measured, noise, poll, read_answer, ssh};
+use crate::common::{Got, at, basic, files_below, https, ids, measured, noise, poll, read_answer, ssh};
 
 /// Builds the program, once.
 fn program() -> Result<&'static Path> {
@@ -165,8 +165,15 @@ fn it_answers_and_ends_by_itself() -> Result<()> {
         "fetcher's peak memory after a first fetch over https (unoptimised build)",
         service.peak_memory()?,
     );
+    // Nor does a credential that is not accepted show up in what it writes.
+    let wrong = Remote { credential: basic(USER, "canary-wrong"), ..https(&server, "private/fleet.git") };
+    let Reply::Failed(failure) = service.ask(&poll(&wrong, None, &base)?)?.reply else {
+        bail!("it was let in")
+    };
+    assert_eq!(failure.code, "E_GIT_AUTH");
     let (status, said) = service.end()?;
     assert!(status.success(), "{said}");
+    assert!(!said.contains("canary"), "{said}");
     assert!(said.contains("the connection to the root service broke"), "{said}");
     Ok(())
 }

@@ -24,7 +24,8 @@ pub(crate) fn count(problems: &Problems) -> String {
 fn block(problem: &Problem) -> Vec<String> {
     let Problem { code, message, remedy, at, related, hosts } = problem;
     let mut lines = vec![format!("{} {} [{code}]", Style::Bad.of("error:"), Style::Strong.of(message))];
-    let width = at.iter().chain(related.iter().map(|it| &it.at)).map(|at| at.line.to_string().len()).max();
+    let places = at.as_deref().into_iter().chain(related.iter().map(|it| &it.at));
+    let width = places.map(|at| at.line.to_string().len()).max();
     let width = width.unwrap_or_default();
     lines.extend(at.iter().flat_map(|at| place(at, width, Style::Bad)));
     for other in related {

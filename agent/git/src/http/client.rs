@@ -258,7 +258,12 @@ fn io_fault(error: &io::Error) -> Fault {
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             Fault::Unreachable("the server broke the connection off".to_owned())
         }
-        None => Fault::Unreachable(text::chain(error)),
+        None => match text::chain(error) {
+            why if why.starts_with("failed to lookup address") => {
+                Fault::Unreachable(format!("the server's name can not be resolved: {why}"))
+            }
+            why => Fault::Unreachable(why),
+        },
     }
 }
 

@@ -40,7 +40,11 @@ impl Declared for PackageTable {
         Some(Spec::Package(PackageSpec {
             name: name.to_string(),
             ensure,
-            version: self.version.as_ref().filter(|_| present).map(|version| version.value.to_string()),
+            version: self
+                .version
+                .as_ref()
+                .filter(|_| present)
+                .map(|version| version.value.as_str().to_owned()),
             hold: value(self.hold.as_ref()).filter(|_| present),
         }))
     }

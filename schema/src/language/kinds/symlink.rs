@@ -40,7 +40,7 @@ impl Declared for SymlinkTable {
         }
         let target = match ensure {
             Ensure::Present => {
-                self.target.as_ref().map(|target| target.value.to_string()).unwrap_or_default()
+                self.target.as_ref().map(|target| target.value.as_str().to_owned()).unwrap_or_default()
             }
             Ensure::Absent => String::new(),
         };

@@ -1,6 +1,9 @@
 //! `[unit."NAME.service"]`: a systemd unit.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::value;
 use crate::{
@@ -105,8 +108,8 @@ impl Declared for UnitTable {
             enabled: value(self.enabled.as_ref()),
             active: value(self.active.as_ref()),
             masked: value(self.masked.as_ref()),
-            restart_on: build.references(self.restart_on.as_ref()),
-            reload_on: build.references(self.reload_on.as_ref()),
+            restart_on: references(self.restart_on.as_ref()),
+            reload_on: references(self.reload_on.as_ref()),
             health: self.health.as_ref().and_then(|health| probe(health, build)),
         }))
     }
@@ -149,10 +152,15 @@ impl UnitTable {
     }
 }
 
+/// The ids that a list names.
+fn references(list: Option<&Located<List<ResourceId>>>) -> BTreeSet<ResourceId> {
+    list.into_iter().flat_map(|list| list.value.values()).cloned().collect()
+}
+
 fn probe(health: &Located<HealthTable>, build: &mut Build<'_, '_>) -> Option<Health> {
     let table = &health.value;
-    let http = table.http.as_ref().map(|address| Probe::Http(address.value.to_string()));
-    let tcp = || table.tcp.as_ref().map(|address| Probe::Tcp(address.value.to_string()));
+    let http = table.http.as_ref().map(|address| Probe::Http(address.value.as_str().to_owned()));
+    let tcp = || table.tcp.as_ref().map(|address| Probe::Tcp(address.value.as_str().to_owned()));
     let command = || table.command.as_ref().map(|command| Probe::Command(command.value.0.clone()));
     let Some(probe) = http.or_else(tcp).or_else(command) else {
         let problem = Problem::new("E_MISSING_KEY", "`health` has no probe");
