@@ -16,7 +16,7 @@
 use std::{env, path::Path, process::ExitCode, time::Instant};
 
 use holdfast_converge::{
-    host::{Expected, LocalHost, Look, Node, Read as _, ReadOnlyHost, Wanted, Write as _, probe},
+    host::{Expected, HostError, LocalHost, Look, Node, Read as _, ReadOnlyHost, Wanted, Write as _, probe},
     plan::{Action, step::Owned},
 };
 use holdfast_schema::{AbsolutePath, Contents, FileMode};
@@ -39,6 +39,11 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             println!("failed: {error}");
+            if let Some(HostError::Packages { failed }) = error.downcast_ref() {
+                failed
+                    .iter()
+                    .for_each(|(package, error)| println!("  {package}: [{}] {error}", error.code()));
+            }
             let mut cause = error.source();
             while let Some(error) = cause {
                 println!("  because: {error}");

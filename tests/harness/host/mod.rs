@@ -17,11 +17,13 @@ use anyhow::{Context as _, Result};
 use crate::{Command, Output, docker::docker, docker::run_label, wait};
 
 /// What the container runs before systemd: its cgroup tree and /proc/sys are its own, but Docker mounts them read-only.
+/// Outside containers systemd itself lets services see what is mounted later.
 const START: &str = "for tree in /sys/fs/cgroup/*/; do
   mountpoint -q $tree && mount -o remount,bind,rw $tree
 done
 mount -o remount,bind,rw /sys/fs/cgroup
 mount -o remount,bind,rw /proc/sys
+mount --make-rshared /
 exec /lib/systemd/systemd";
 
 /// How long a host may take to boot or to shut down.

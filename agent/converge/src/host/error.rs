@@ -307,6 +307,9 @@ impl HostError {
 
 /// The failed packages' names, for a line that stays short.
 fn list(failed: &BTreeMap<String, HostError>) -> String {
+    if let (1, Some(only)) = (failed.len(), failed.values().next()) {
+        return only.to_string();
+    }
     let names: Vec<&str> = failed.keys().map(String::as_str).take(5).collect();
     let more = if failed.len() > names.len() { ", …" } else { "" };
     format!("{} packages failed: {}{more}", failed.len(), names.join(", "))

@@ -12,6 +12,7 @@ use super::{
     facts,
     files::{Editor, Files, NewFile, Tree},
     outside::{self, Outside},
+    packages::{Installer, Packages},
     systemd::Systemd,
 };
 use crate::plan::{Action, step::UnitVerb};
@@ -25,7 +26,14 @@ pub struct ReadOnlyHost {
     files: Rc<Files>,
     accounts: Accounts,
     /// There is none in a scratch root.
-    systemd: Option<Rc<Systemd>>,
+    machine: Option<Machine>,
+}
+
+/// What only a whole host has.
+#[derive(Debug)]
+struct Machine {
+    systemd: Rc<Systemd>,
+    packages: Rc<Packages>,
 }
 
 /// Looks at the host and changes it.
@@ -34,33 +42,42 @@ pub struct LocalHost {
     read: ReadOnlyHost,
     editor: Editor,
     outside: Rc<Outside>,
+    /// There is none where systemd does not run the host.
+    installer: Option<Installer>,
 }
 
 impl ReadOnlyHost {
     /// The host itself.
     pub fn new() -> Result<Self, HostError> {
-        Ok(Self::over(Tree::host().map_err(|error| opened("/", error))?))
+        Self::keeping(None)
+    }
+
+    /// The host itself; some answers are kept in the directory `state` for the next process.
+    fn keeping(state: Option<&Path>) -> Result<Self, HostError> {
+        let tree = Tree::host().map_err(|error| opened("/", error))?;
+        let machine = Machine { systemd: Rc::default(), packages: Rc::new(Packages::new(state)) };
+        Ok(Self::over(tree, Some(machine)))
     }
 
     /// The directory `root` in the place of a host's root directory. There everybody is the one who runs this, and there are
     /// neither packages nor units.
     pub fn scratch(root: &Path) -> Result<Self, HostError> {
-        Ok(Self::over(Tree::scratch(root).map_err(|error| opened(&root.to_string_lossy(), error))?))
+        Ok(Self::over(Tree::scratch(root).map_err(|error| opened(&root.to_string_lossy(), error))?, None))
     }
 
-    fn over(tree: Tree) -> Self {
-        let scratch = tree.is_scratch();
-        let systemd = (!scratch).then(Rc::default);
-        Self { files: Rc::new(Files::new(tree)), accounts: Accounts::new(scratch), systemd }
+    fn over(tree: Tree, machine: Option<Machine>) -> Self {
+        let accounts = Accounts::new(tree.is_scratch());
+        Self { files: Rc::new(Files::new(tree)), accounts, machine }
     }
 
     /// What the host is; asked anew every time.
     pub async fn facts(&self) -> Result<Facts, HostError> {
-        facts::read(self.systemd.as_deref()).await
+        facts::read(self.machine.as_ref().map(|machine| &*machine.systemd)).await
     }
 
-    fn systemd(&self) -> Result<&Rc<Systemd>, HostError> {
-        self.systemd.as_ref().ok_or_else(|| HostError::Unsupported { what: "managing units".into() })
+    fn systemd(&self) -> Result<&Systemd, HostError> {
+        let machine = self.machine.as_ref().ok_or_else(|| unsupported("managing units"))?;
+        Ok(&machine.systemd)
     }
 }
 
@@ -68,22 +85,22 @@ impl LocalHost {
     /// The host itself. `state` is the agent's own directory, which only root can write. The program that calls this starts
     /// itself with `probe` as the first argument, and calls [`super::probe::main`] then.
     pub fn new(state: &Path) -> Result<Self, HostError> {
-        let read = ReadOnlyHost::new()?;
-        let outside = match &read.systemd {
-            Some(systemd) if outside::is_booted() => {
-                // Now, for after an upgrade of the package it would be told as deleted.
-                let program = env::current_exe().map_err(|error| opened("this very program", error))?;
-                let probe = vec![program.to_string_lossy().into_owned(), "probe".to_owned()];
-                Outside::Units { systemd: Rc::clone(systemd), probe, state: state.to_owned() }
-            }
-            _ => Outside::Children,
+        let read = ReadOnlyHost::keeping(Some(state))?;
+        let Some(Machine { systemd, packages }) = read.machine.as_ref().filter(|_| outside::is_booted())
+        else {
+            return Ok(Self::over(read, Outside::Children, None));
         };
-        Ok(Self::over(read, outside))
+        // Now, for after an upgrade of the package it would be told as deleted.
+        let program = env::current_exe().map_err(|error| opened("this very program", error))?;
+        let probe = vec![program.to_string_lossy().into_owned(), "probe".to_owned()];
+        let outside = Outside::Units { systemd: Rc::clone(systemd), probe, state: state.to_owned() };
+        let installer = Installer::new(Rc::clone(packages), Rc::clone(systemd), state.to_owned());
+        Ok(Self::over(read, outside, Some(installer)))
     }
 
     /// See [`ReadOnlyHost::scratch`]. Directories that a path needs and nobody declares are made.
     pub fn scratch(root: &Path) -> Result<Self, HostError> {
-        Ok(Self::over(ReadOnlyHost::scratch(root)?, Outside::Children))
+        Ok(Self::over(ReadOnlyHost::scratch(root)?, Outside::Children, None))
     }
 
     /// See [`ReadOnlyHost::facts`].
@@ -91,11 +108,15 @@ impl LocalHost {
         self.read.facts().await
     }
 
-    fn over(read: ReadOnlyHost, outside: Outside) -> Self {
+    fn over(read: ReadOnlyHost, outside: Outside, installer: Option<Installer>) -> Self {
         let outside = Rc::new(outside);
         let editor = Editor::new(Rc::clone(&read.files), Rc::clone(&outside));
-        Self { read, editor, outside }
+        Self { read, editor, outside, installer }
     }
+}
+
+fn unsupported(what: &str) -> HostError {
+    HostError::Unsupported { what: what.to_owned() }
 }
 
 fn opened(root: &str, source: io::Error) -> HostError {
@@ -106,10 +127,10 @@ impl Read for ReadOnlyHost {
     async fn prepare(&self, wanted: &Wanted) -> Result<(), HostError> {
         self.files.begin_pass();
         self.accounts.forget();
-        if let Some(systemd) = &self.systemd {
-            systemd.prepare(&wanted.units).await?;
-        }
-        Ok(())
+        let Some(Machine { systemd, packages }) = &self.machine else { return Ok(()) };
+        let (packages, units) =
+            tokio::join!(packages.prepare(&wanted.packages), systemd.prepare(&wanted.units));
+        packages.and(units)
     }
 
     async fn node(&self, path: &AbsolutePath, look: Look) -> Result<Node, HostError> {
@@ -132,8 +153,9 @@ impl Read for ReadOnlyHost {
         self.accounts.group(name)
     }
 
-    async fn package(&self, _name: &str) -> Result<PackageNow, HostError> {
-        Err(HostError::Unsupported { what: "installing packages".into() })
+    async fn package(&self, name: &str) -> Result<PackageNow, HostError> {
+        let machine = self.machine.as_ref().ok_or_else(|| unsupported("installing packages"))?;
+        machine.packages.package(name).await
     }
 
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {
@@ -205,7 +227,15 @@ impl Write for LocalHost {
             Action::MakeSymlink { path, target } => self.editor.make_symlink(path, target, expects),
             Action::RemovePath { path } => self.editor.remove(path, expects),
             Action::RemoveTree { path } => self.editor.remove_tree(path, expects),
-            Action::Packages(_) => Err(HostError::Unsupported { what: "installing packages".into() }),
+            Action::Packages(transaction) => {
+                // Packages bring users and groups.
+                self.read.accounts.forget();
+                let installer = self.installer.as_ref();
+                let installer = installer.ok_or_else(|| unsupported("installing packages"))?;
+                let result = installer.run(transaction).await;
+                self.read.accounts.forget();
+                result
+            }
             Action::ReloadManager => self.read.systemd()?.reload_manager().await,
             Action::EnableUnit { unit, enable } => self.read.systemd()?.enable(unit, *enable).await,
             Action::MaskUnit { unit, mask } => self.read.systemd()?.mask(unit, *mask).await,

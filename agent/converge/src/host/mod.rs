@@ -17,6 +17,7 @@ pub(crate) mod faulty;
 mod files;
 mod local;
 mod outside;
+mod packages;
 pub mod probe;
 mod systemd;
 

@@ -95,9 +95,9 @@ impl Outside {
         let unit = Transient {
             name: &name,
             description,
-            argv: &argv,
+            commands: &[argv],
+            finally: &[],
             environment: &ENVIRONMENT,
-            input: None,
             output: said.path(),
             limit: Limit::After(limit + SLACK),
         };
@@ -158,6 +158,17 @@ impl Said {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// How many bytes there are.
+    pub(super) fn length(&self) -> Result<u64, HostError> {
+        let length = fs::metadata(&self.path).map(|metadata| metadata.len());
+        length.map_err(|source| HostError::Io { tried: format!("look at {}", self.path.display()), source })
+    }
+
+    /// At most `limit` bytes from `start` on; the last ones if there are more.
+    pub(super) fn since(&self, start: u64, limit: u64) -> Result<Vec<u8>, HostError> {
+        self.tail(limit.min(self.length()?.saturating_sub(start)))
     }
 
     /// The last `limit` bytes.

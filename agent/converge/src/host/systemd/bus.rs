@@ -22,6 +22,7 @@ const CHANGE: Duration = Duration::from_mins(2);
 const QUEUE: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 
 pub(super) const SERVICE: &str = "org.freedesktop.systemd1";
+const ALREADY_SUBSCRIBED: &str = "org.freedesktop.systemd1.AlreadySubscribed";
 pub(super) const UNIT: &str = "org.freedesktop.systemd1.Unit";
 pub(super) const SERVICE_UNIT: &str = "org.freedesktop.systemd1.Service";
 
@@ -126,7 +127,11 @@ impl Bus {
         if self.open.borrow().as_ref().is_some_and(|open| open.subscribed) {
             return Ok(manager);
         }
-        manager.subscribe().await.map_err(gone)?;
+        match manager.subscribe().await {
+            // Somebody on this connection was faster.
+            Err(zbus::Error::MethodError(name, ..)) if name == ALREADY_SUBSCRIBED => {}
+            told => told.map_err(gone)?,
+        }
         if let Some(open) = self.open.borrow_mut().as_mut() {
             open.subscribed = true;
         }

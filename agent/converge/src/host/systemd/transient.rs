@@ -17,12 +17,12 @@ pub(in crate::host) struct Transient<'a> {
     pub(in crate::host) name: &'a str,
     /// For people who see the unit in a list.
     pub(in crate::host) description: &'a str,
-    /// The program, with an absolute path, and its arguments.
-    pub(in crate::host) argv: &'a [String],
+    /// What it runs, one after the other, until one fails: each a program, with an absolute path, and its arguments.
+    pub(in crate::host) commands: &'a [Vec<String>],
+    /// What it runs in the end, whether that failed or not; how these end does not matter.
+    pub(in crate::host) finally: &'a [Vec<String>],
     /// Its environment, added to the manager's own.
     pub(in crate::host) environment: &'a [(&'a str, &'a str)],
-    /// What it reads from its standard input; without it there is nothing to read.
-    pub(in crate::host) input: Option<&'a [u8]>,
     /// The file that takes its standard output and error, appended to.
     pub(in crate::host) output: &'a Path,
     /// After which time the manager ends it, or how it is treated without one.
@@ -97,25 +97,18 @@ impl Transient<'_> {
     fn properties(&self) -> Vec<(&str, Variant<'_>)> {
         let environment: Vec<String> =
             self.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let argv: Vec<&str> = self.argv.iter().map(String::as_str).collect();
-        let program = argv.first().copied().unwrap_or_default();
         let output = self.output.to_string_lossy().into_owned();
         let mut properties: Vec<(&str, Variant<'_>)> = vec![
             ("Description", self.description.into()),
             ("Type", "oneshot".into()),
             ("CollectMode", "inactive-or-failed".into()),
             ("Environment", environment.into()),
-            ("ExecStart", vec![(program, argv, false)].into()),
+            ("ExecStart", commands(self.commands, false).into()),
+            ("ExecStopPost", commands(self.finally, true).into()),
+            ("StandardInput", "null".into()),
             ("StandardOutputFileToAppend", output.into()),
             ("StandardError", "inherit".into()),
         ];
-        match self.input {
-            Some(input) => {
-                properties.push(("StandardInput", "data".into()));
-                properties.push(("StandardInputData", input.to_vec().into()));
-            }
-            None => properties.push(("StandardInput", "null".into())),
-        }
         match self.limit {
             Limit::After(limit) => properties.push(("TimeoutStartUSec", microseconds(limit).into())),
             Limit::Never { shutdown_waits } => {
@@ -127,6 +120,17 @@ impl Transient<'_> {
         }
         properties
     }
+}
+
+/// Commands as the manager takes them: the program, its arguments, and whether its failure is ignored.
+fn commands(commands: &[Vec<String>], ignore: bool) -> Vec<(&str, Vec<&str>, bool)> {
+    commands
+        .iter()
+        .map(|argv| {
+            let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+            (words.first().copied().unwrap_or_default(), words, ignore)
+        })
+        .collect()
 }
 
 fn microseconds(duration: Duration) -> u64 {

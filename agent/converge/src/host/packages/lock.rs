@@ -1,0 +1,68 @@
+//! Who holds dpkg's locks.
+
+#![expect(clippy::disallowed_methods, reason = "part of the room that owns dpkg's database")]
+
+use std::{fs, fs::File, io, path::Path};
+
+use nix::{
+    fcntl::{FcntlArg, fcntl},
+    libc::{self, F_UNLCK, F_WRLCK, SEEK_SET},
+};
+
+use crate::host::HostError;
+
+/// The locks in the order in which package managers take them.
+const LOCKS: [&str; 2] = ["lock-frontend", "lock"];
+
+/// The process that holds one of the locks at `dpkg`, in words such as `apt-get (pid 812)`. Nothing is locked by asking.
+pub(super) fn holder(dpkg: &Path) -> Result<Option<String>, HostError> {
+    for lock in LOCKS {
+        let path = dpkg.join(lock);
+        match holder_of(&path) {
+            Ok(Some(pid)) => return Ok(Some(name(pid))),
+            Ok(None) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => {
+                return Err(HostError::Io { tried: format!("look at the lock {}", path.display()), source });
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The pid of the process that holds a lock on `path`, see `F_GETLK` in fcntl(2); 0 if it is in another pid namespace.
+fn holder_of(path: &Path) -> io::Result<Option<i32>> {
+    let file = File::open(path)?;
+    let mut lock = whole_file();
+    fcntl(&file, FcntlArg::F_GETLK(&mut lock))?;
+    Ok((i32::from(lock.l_type) != F_UNLCK).then_some(lock.l_pid))
+}
+
+/// A write lock on a whole file, as package managers take it.
+pub(super) fn whole_file() -> libc::flock {
+    libc::flock {
+        l_type: i16::try_from(F_WRLCK).unwrap_or_default(),
+        l_whence: i16::try_from(SEEK_SET).unwrap_or_default(),
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    }
+}
+
+/// A process in words.
+pub(super) fn name(pid: i32) -> String {
+    let Ok(known) = fs::read_to_string(format!("/proc/{pid}/comm")) else {
+        return if pid > 0 {
+            format!("process {pid}")
+        } else {
+            "a process outside this container".to_owned()
+        };
+    };
+    let known = known.trim();
+    // The kernel cuts the name after 15 bytes, and for a script it is the interpreter's on some systems.
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words = String::from_utf8_lossy(&words);
+    let base = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
+    let full = words.split('\0').take(2).map(base).find(|word| word.starts_with(known));
+    format!("{} (pid {pid})", full.as_deref().unwrap_or(known))
+}
