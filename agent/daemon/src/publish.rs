@@ -179,7 +179,7 @@ fn push(
             Ok(Pushed::Moved(Some(Current { id: current, ours })))
         }
         Reply::Failed(failure) => Err(failure.into()),
-        Reply::Unchanged | Reply::Changed { .. } => Err(Failure {
+        Reply::Unchanged | Reply::Changed { .. } | Reply::Diverged { .. } => Err(Failure {
             code: "E_FETCHER".into(),
             message: "the fetcher answered a push with something else".into(),
             remedy: None,

@@ -9,7 +9,8 @@ use holdfast_schema::{
     status::StatusProblem,
 };
 use holdfast_trust::{
-    IndexedObjects, Limits, ObjectId, Objects as _, Refusal, Request, Verified, tree::Mode, verify, walk,
+    IndexedObjects, Limits, ObjectId, Objects as _, Reason, Refusal, Request, Verified, tree::Mode, verify,
+    walk,
 };
 
 use crate::document;
@@ -33,6 +34,12 @@ pub fn judge(objects: &StreamObjects, request: &Request<'_>) -> Judgement {
         verified: verification.verified,
         problems: verification.refused.iter().map(refusal).collect(),
     }
+}
+
+/// What is wrong with a branch whose `tip` does not descend from `base`, the last verified commit. The fetcher says so,
+/// and there is no chain to check it by; if it lies, it withholds a revision, which it can do anyway.
+pub fn diverged(tip: ObjectId, base: ObjectId) -> StatusProblem {
+    refusal(&Refusal { commit: tip, reason: Reason::NotFastForward { base } })
 }
 
 fn refusal(refusal: &Refusal) -> StatusProblem {

@@ -3,7 +3,6 @@
 use std::{fmt, io};
 
 use holdfast_protocol::fetch::{Credential, Failure, Remote};
-use holdfast_trust::ObjectId;
 
 use crate::text;
 
@@ -88,14 +87,6 @@ pub enum Fault {
     /// The server does not let the branch be moved.
     #[error("the server refuses it: {0}")]
     PushRefused(String),
-    /// The last verified commit is not below the branch's tip.
-    #[error("its tip {tip} does not descend, by first parents, from {base}")]
-    BaseMissing {
-        /// The last verified, or the introduced, commit.
-        base: ObjectId,
-        /// Where the branch is.
-        tip: ObjectId,
-    },
     /// Something is larger than a host takes.
     #[error("{0}")]
     Limit(String),
@@ -129,7 +120,6 @@ impl Fault {
             Self::Redirect(_) => "E_GIT_REDIRECT",
             Self::Protocol(_) => "E_GIT_PROTOCOL",
             Self::PushRefused(_) => "E_GIT_PUSH_REFUSED",
-            Self::BaseMissing { .. } => "E_GIT_BASE_MISSING",
             Self::Limit(_) => "E_LIMIT",
             Self::Mirror { .. } | Self::Damaged(_) => "E_GIT_MIRROR",
         }
@@ -215,13 +205,6 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "The server does not let this host move its status branch.",
         "Read what the server says. Give this host's credential the right to write its own status branch; rules of the \
          kind \"no force push\" may stay.",
-    ),
-    (
-        "E_GIT_BASE_MISSING",
-        "The branch does not contain the last verified (or introduced) commit any more: its history was rewritten, or \
-         the introduction is another fleet's. A host never goes there by itself.",
-        "Restore the branch on the server so that it descends from that commit. If the rewrite was meant, enrol the host \
-         anew with a new introduction.",
     ),
     (
         "E_LIMIT",

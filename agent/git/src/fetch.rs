@@ -33,7 +33,8 @@ pub(crate) fn tip(
     Ok((tip, Some(session)))
 }
 
-/// Brings all between `base` and `tip` into `mirror`, and gives the commits from one to the other.
+/// Brings all between `base` and `tip` into `mirror`, and gives the commits from one to the other; `None` if no first
+/// parents lead from `tip` to `base`.
 ///
 /// A first fetch asks for `base` without its history, and then for what `tip` has beyond it, so that it takes what lies
 /// between the two, however long the history is. Servers that only hand out the tips of branches (those that speak the
@@ -44,18 +45,17 @@ pub(crate) fn bring(
     session: Option<Session>,
     base: ObjectId,
     tip: ObjectId,
-) -> Result<Vec<ObjectId>, Fault> {
-    let missing = Fault::BaseMissing { base, tip };
+) -> Result<Option<Vec<ObjectId>>, Fault> {
     let mut visit = Visit { link, mirror, session };
     if let Some(have) = mirror.tip().filter(|_| !mirror.is_fragmented()) {
         match visit.chain(base, tip)? {
             Chain::Whole(commits) => return visit.done(tip, commits),
-            Chain::Apart => return Err(missing),
+            Chain::Apart => return Ok(None),
             Chain::Cut => visit.fetch(tip, Some(have), Depth::Missing)?,
         }
         match visit.chain(base, tip)? {
             Chain::Whole(commits) => return visit.done(tip, commits),
-            Chain::Apart => return Err(missing),
+            Chain::Apart => return Ok(None),
             Chain::Cut => {}
         }
     }
@@ -70,14 +70,14 @@ pub(crate) fn bring(
         }
         match visit.chain(base, tip)? {
             Chain::Whole(commits) => return visit.done(tip, commits),
-            Chain::Apart => return Err(missing),
+            Chain::Apart => return Ok(None),
             Chain::Cut => mirror.renew()?,
         }
     }
     visit.fetch(tip, None, Depth::Missing)?;
     match visit.chain(base, tip)? {
         Chain::Whole(commits) => visit.done(tip, commits),
-        Chain::Apart | Chain::Cut => Err(missing),
+        Chain::Apart | Chain::Cut => Ok(None),
     }
 }
 
@@ -119,8 +119,8 @@ impl Visit<'_, '_> {
         export::chain(&self.mirror.objects()?, base, tip)
     }
 
-    fn done(&self, tip: ObjectId, commits: Vec<ObjectId>) -> Result<Vec<ObjectId>, Fault> {
+    fn done(&self, tip: ObjectId, commits: Vec<ObjectId>) -> Result<Option<Vec<ObjectId>>, Fault> {
         self.mirror.set_tip(tip)?;
-        Ok(commits)
+        Ok(Some(commits))
     }
 }

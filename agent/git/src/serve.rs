@@ -138,7 +138,10 @@ impl Fetcher {
                     let mirror = open_mirror(place, address, reference)?;
                     (wanted.of_mirror(&mut link, &mirror, session)?, Some(mirror))
                 };
-                Ok(Answer { reply: Reply::Changed { tip }, objects: Some(objects), mirror })
+                Ok(match objects {
+                    Some(objects) => Answer { reply: Reply::Changed { tip }, objects: Some(objects), mirror },
+                    None => Answer::of(Reply::Diverged { tip }),
+                })
             }
             Request::Push { old, new, .. } => {
                 let wanted = Move { reference, old: *old, new: *new };
@@ -172,7 +175,7 @@ fn open_mirror(place: &Place, address: &Address, reference: &str) -> Result<Mirr
     Mirror::open(&place.mirrors, &name.to_string(), reference)
 }
 
-/// What a poll wants to be sent.
+/// What a poll wants to be sent. Its methods give `None` if the tip does not descend from the base.
 struct Wanted {
     base: ObjectId,
     tip: ObjectId,
@@ -180,10 +183,10 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of_local(&self, objects: Objects) -> Result<Export, Fault> {
+    fn of_local(&self, objects: Objects) -> Result<Option<Export>, Fault> {
         match export::chain(&objects, self.base, self.tip)? {
-            Chain::Whole(commits) => self.export(objects, &commits),
-            Chain::Apart | Chain::Cut => Err(Fault::BaseMissing { base: self.base, tip: self.tip }),
+            Chain::Whole(commits) => self.export(objects, &commits).map(Some),
+            Chain::Apart | Chain::Cut => Ok(None),
         }
     }
 
@@ -192,10 +195,10 @@ impl Wanted {
         link: &mut Link<'_>,
         mirror: &Mirror,
         session: Option<Session>,
-    ) -> Result<Export, Fault> {
+    ) -> Result<Option<Export>, Fault> {
         let mut bring = |session| {
             let commits = fetch::bring(link, mirror, session, self.base, self.tip)?;
-            self.export(mirror.objects()?, &commits)
+            commits.map(|commits| self.export(mirror.objects()?, &commits)).transpose()
         };
         match bring(session) {
             Err(Fault::Damaged(object)) => {

@@ -51,6 +51,11 @@ pub enum Reply {
         /// The branch's tip.
         tip: ObjectId,
     },
+    /// The branch is at `tip`, which does not descend from `base` by first parents: it was rewritten, or never was ours.
+    Diverged {
+        /// The branch's tip.
+        tip: ObjectId,
+    },
     /// The branch is at `new` now, or was already.
     Pushed,
     /// Nothing was pushed: the branch is somewhere else. An object stream with the commit that it is at follows, empty if

@@ -82,6 +82,7 @@ fn ask(
             })?;
             Ok((tip, Arc::new(objects)))
         }
+        Reply::Diverged { tip } => Err(refused(&revision::diverged(tip, base))),
         Reply::Failed(failure) => Err(failed(failure)),
         other => Err(fail().because(format!("the answer to a poll was {other:?}"))),
     }

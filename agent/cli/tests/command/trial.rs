@@ -177,7 +177,7 @@ fn a_branch_that_goes_back_is_refused() {
     scene.push("second", &["-S"]);
     scene.try_it().expect(0);
     scene.git("demo/fleet.git", &["update-ref", "refs/heads/main", &first]).expect(0);
-    scene.try_it().expect(1).says("[E_GIT_BASE_MISSING]");
+    scene.try_it().expect(1).says("[E_NOT_FAST_FORWARD]");
     assert_eq!(scene.read(INDEX), "second\n");
 }
 

@@ -23,6 +23,7 @@ const INCOMING: &str = "incoming";
 enum Polled {
     Unchanged,
     At(ObjectId, StreamObjects),
+    Diverged(ObjectId),
 }
 
 impl Agent {
@@ -35,6 +36,10 @@ impl Agent {
                 self.unreachable = None;
                 self.tell(|| format!("fetched {}", tip.short()));
                 self.take(tip, objects).await;
+            }
+            Ok(Polled::Diverged(tip)) => {
+                self.unreachable = None;
+                self.conclude_attempt(tip, vec![revision::diverged(tip, self.base())]);
             }
             Err(failure) => {
                 let news = self.unreachable.as_ref().is_none_or(|old| old.message != failure.message);
@@ -88,7 +93,12 @@ impl Agent {
                 Err(()) => return,
             }
         }
-        for problem in &judgement.problems {
+        self.conclude_attempt(tip, judgement.problems);
+    }
+
+    /// Notes what became of a tip.
+    fn conclude_attempt(&mut self, tip: ObjectId, problems: Vec<StatusProblem>) {
+        for problem in &problems {
             tracing::error!(
                 code = problem.code,
                 commit = problem.commit,
@@ -98,7 +108,7 @@ impl Agent {
             );
             self.tell(|| format!("refused: {} ({})", problem.message, problem.code));
         }
-        if let Err(why) = self.memory.attempted(Attempt { tip, problems: judgement.problems }) {
+        if let Err(why) = self.memory.attempted(Attempt { tip, problems }) {
             self.meet("remember the revision", &why);
         }
     }
@@ -154,7 +164,7 @@ impl Agent {
     async fn ask_at(&mut self, commit: ObjectId) -> Result<StreamObjects, ()> {
         match self.ask(None, Some(commit)).await {
             Ok(Polled::At(_, objects)) => Ok(objects),
-            Ok(Polled::Unchanged) => Err(()),
+            Ok(Polled::Unchanged | Polled::Diverged(_)) => Err(()),
             Err(failure) => {
                 tracing::warn!(code = failure.code, "{failure}");
                 Err(())
@@ -162,14 +172,18 @@ impl Agent {
         }
     }
 
+    /// The last verified commit, or the introduced one.
+    fn base(&self) -> ObjectId {
+        self.memory.ratchet.as_ref().map_or(self.settings.introduction.commit, |ratchet| ratchet.commit)
+    }
+
     /// One question to the fetcher, on a thread of its own.
     async fn ask(&self, known: Option<ObjectId>, at: Option<ObjectId>) -> Result<Polled, Failure> {
-        let introduced = self.settings.introduction.commit;
         let request = Question::Poll {
             remote: self.settings.fleet.clone(),
             reference: self.settings.reference(),
             known,
-            base: self.memory.ratchet.as_ref().map_or(introduced, |ratchet| ratchet.commit),
+            base: self.base(),
             at,
         };
         let (remote, store) = (Arc::clone(&self.remote), self.memory.store().clone());
@@ -193,6 +207,7 @@ fn exchange(remote: &dyn Remote, store: &Store, request: &Question) -> Result<Po
             store.remove(INCOMING).map_err(|why| stored(&why))?;
             Ok(Polled::At(tip, Arc::new(objects)))
         }
+        Reply::Diverged { tip } => Ok(Polled::Diverged(tip)),
         Reply::Failed(failure) => Err(failure),
         Reply::Pushed | Reply::Moved { .. } => {
             Err(broken("E_FETCHER", "the fetcher answered a poll with something else".into()))

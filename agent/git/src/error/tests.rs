@@ -31,7 +31,6 @@ fn error(fault: Fault) -> GitError {
 
 fn every_fault() -> Vec<Fault> {
     let text = || "why".to_owned();
-    let id = ObjectId::from_bytes([0; 20]);
     vec![
         Fault::Address(text()),
         Fault::Unreachable(text()),
@@ -45,7 +44,6 @@ fn every_fault() -> Vec<Fault> {
         Fault::Redirect(text()),
         Fault::Protocol(text()),
         Fault::PushRefused(text()),
-        Fault::BaseMissing { base: id, tip: id },
         Fault::Limit(text()),
         Fault::Mirror { what: text(), source: io::ErrorKind::StorageFull.into() },
         Fault::Damaged(text()),

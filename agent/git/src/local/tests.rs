@@ -123,7 +123,8 @@ fn a_branch_is_pushed_polled_and_moved_only_from_where_it_must_be() {
             assert_eq!(objects(&moved), std::slice::from_ref(&second));
         }
         assert_eq!(code(&scene.poll("refs/heads/main", None, id)), "E_GIT_NO_BRANCH");
-        assert_eq!(code(&scene.poll(STATUS, None, other.id().unwrap())), "E_GIT_BASE_MISSING");
+        let apart = scene.poll(STATUS, None, other.id().unwrap());
+        assert_eq!(apart.reply, Reply::Diverged { tip: second.id().unwrap() });
     }
 }
 

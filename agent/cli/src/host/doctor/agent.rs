@@ -4,6 +4,7 @@ use std::path::Path;
 
 use holdfast_agent::{
     remote::Remote as _,
+    revision,
     settings::{Paths, Settings},
 };
 use holdfast_protocol::{
@@ -32,6 +33,9 @@ pub(super) fn git(paths: &Paths, settings: &Settings) -> Finding {
     match settings::fetcher(paths, settings).exchange(&request, &[], &mut std::io::sink()) {
         Ok(Reply::Changed { tip }) => {
             Finding::ok("git", format!("{} is at {}", settings.branch, tip.short()))
+        }
+        Ok(Reply::Diverged { tip }) => {
+            Finding::fail("git", &newest::refused(&revision::diverged(tip, settings.introduction.commit)))
         }
         Ok(Reply::Failed(failure)) | Err(failure) => Finding::fail("git", &newest::failed(failure)),
         Ok(other) => {
