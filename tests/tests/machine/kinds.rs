@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use harness::{AptRepository, Deb, Host};
-use holdfast_schema::status::PassResult;
+use holdfast_schema::status::{PassResult, ResourceOutcome};
 
 use crate::site::{AGENT, Site};
 
@@ -56,15 +56,15 @@ impl Kind {
 fn file() -> Result<()> {
     let kind = Kind {
         state: r#"
-            [file."/etc/motd"]
+            [file."/etc/welcome"]
             content = "welcome\n"
             owner = "daemon"
             group = "adm"
             mode = "0640"
         "#,
-        converged: r#"[ "$(cat /etc/motd)" = welcome ] && [ "$(stat -c %U:%G:%a /etc/motd)" = daemon:adm:640 ]"#,
-        tamper: "echo owned >/etc/motd; chmod 0666 /etc/motd; chown root /etc/motd",
-        removed: "[ ! -e /etc/motd ]",
+        converged: r#"[ "$(cat /etc/welcome)" = welcome ] && [ "$(stat -c %U:%G:%a /etc/welcome)" = daemon:adm:640 ]"#,
+        tamper: "echo owned >/etc/welcome; chmod 0666 /etc/welcome; chown root /etc/welcome",
+        removed: "[ ! -e /etc/welcome ]",
     };
     kind.live(Host::boot("file")?)
 }
@@ -91,12 +91,12 @@ fn directory() -> Result<()> {
 fn symlink() -> Result<()> {
     let kind = Kind {
         state: r#"
-            [symlink."/etc/localtime"]
+            [symlink."/etc/zone"]
             target = "/usr/share/zoneinfo/Europe/Amsterdam"
         "#,
-        converged: r#"[ "$(readlink /etc/localtime)" = /usr/share/zoneinfo/Europe/Amsterdam ]"#,
-        tamper: "ln -sfn /usr/share/zoneinfo/UTC /etc/localtime",
-        removed: "[ ! -L /etc/localtime ]",
+        converged: r#"[ "$(readlink /etc/zone)" = /usr/share/zoneinfo/Europe/Amsterdam ]"#,
+        tamper: "ln -sfn /usr/share/zoneinfo/UTC /etc/zone",
+        removed: "[ ! -L /etc/zone ]",
     };
     kind.live(Host::boot("symlink")?)
 }
@@ -155,4 +155,16 @@ fn unit() -> Result<()> {
         removed: "[ ! -e /etc/systemd/system/tick.service ] && [ ! -e /etc/systemd/system/tick.service.d ] && ! systemctl is-active tick",
     };
     kind.live(Host::boot("unit")?)
+}
+
+/// What was on the host before is given back as it is now, not removed: nobody knows who else needs it.
+#[test]
+fn what_was_there_before_is_only_released() -> Result<()> {
+    let site = Site::of("[file.\"/etc/motd\"]\ncontent = \"ours\\n\"\n")?;
+    site.sync()?.success()?;
+    site.apply("")?;
+    let told = site.resource("file:/etc/motd")?.context("the status is silent")?;
+    assert_eq!(told.outcome, ResourceOutcome::Released);
+    assert_eq!(site.host.read_file("/etc/motd")?, "ours\n");
+    site.is_quiet()
 }

@@ -6,7 +6,7 @@ use holdfast_schema::status::PassResult;
 
 use crate::site::{AGENT, Site};
 
-const MOTD: &str = "[file.\"/etc/motd\"]\ncontent = \"ours\\n\"\n";
+const WELCOME: &str = "[file.\"/etc/welcome\"]\ncontent = \"ours\\n\"\n";
 
 #[test]
 fn a_fresh_installation_changes_nothing_until_the_host_is_enrolled() -> Result<()> {
@@ -27,7 +27,7 @@ fn a_fresh_installation_changes_nothing_until_the_host_is_enrolled() -> Result<(
 
 #[test]
 fn upgrade_remove_purge() -> Result<()> {
-    let site = Site::of(MOTD)?;
+    let site = Site::of(WELCOME)?;
     let host = &site.host;
     site.sync()?.success()?;
     let before = host.property(AGENT, "MainPID")?;
@@ -47,12 +47,12 @@ fn upgrade_remove_purge() -> Result<()> {
         host.has("/etc/holdfast/agent.toml")? && host.has("/var/lib/holdfast")?,
         "remove lost the enrolment"
     );
-    assert_eq!(host.read_file("/etc/motd")?, "ours\n");
+    assert_eq!(host.read_file("/etc/welcome")?, "ours\n");
 
     host.install_deb(&deb::path()?)?;
     assert_eq!(host.property(AGENT, "ActiveState")?, "active", "it did not go on where it was");
     assert_eq!(site.apply("")?.result, PassResult::Converged);
-    assert!(!host.has("/etc/motd")?, "it forgot what it owned");
+    assert!(!host.has("/etc/welcome")?, "it forgot what it owned");
 
     host.run(&["apt-get", "--yes", "purge", "holdfast"])?;
     for path in [

@@ -1,6 +1,9 @@
 //! The part of the cycle that puts the status together and publishes it.
 
-use std::sync::Arc;
+use std::{
+    io::{Read as _, Write as _},
+    sync::Arc,
+};
 
 use holdfast_converge::engine::Failure;
 use holdfast_schema::status::{ResourceOutcome, ResourceStatus, RevisionInfo, Status, StatusProblem};
@@ -11,6 +14,7 @@ use crate::{
     memory::Event,
     publish::{self, Published},
     schedule::Schedule,
+    store::Store,
 };
 
 /// The newest status beside the records, for whoever asks while no agent runs.
@@ -25,12 +29,10 @@ impl Agent {
             }
         }
         let status = self.document();
-        let news = self.status.as_ref().is_none_or(|old| document::tells_more(old, &status));
-        let first = self.status.is_none();
-        self.status = Some(status);
-        if news {
-            self.write_down(first);
+        if self.written.as_ref().is_none_or(|old| document::tells_more(old, &status)) {
+            self.write_down(&status);
         }
+        self.status = Some(status);
     }
 
     fn document(&self) -> Status {
@@ -59,24 +61,18 @@ impl Agent {
     }
 
     /// Notes the newest status on disk and in the history. A quiet cycle never comes here.
-    fn write_down(&mut self, first: bool) {
-        let Some(status) = self.status.clone() else { return };
+    fn write_down(&mut self, status: &Status) {
         let store = self.memory.store().clone();
-        if let Err(why) = store.replace(STATUS_FILE, |file| {
-            use std::io::Write as _;
-            file.write_all(status.to_toml().as_bytes())
-        }) {
-            self.meet("write the status down", &why);
+        match store.replace(STATUS_FILE, |file| file.write_all(status.to_toml().as_bytes())) {
+            Ok(()) => self.written = Some(status.clone()),
+            Err(why) => self.meet("write the status down", &why),
         }
         let event = Event {
             time: status.time.clone(),
             subject: status.subject(),
             lines: status.resource.iter().map(line).collect(),
         };
-        // The first cycle after a start mostly finds what the last one left.
-        if (!first || !event.lines.is_empty())
-            && let Err(why) = self.memory.happened(&event)
-        {
+        if let Err(why) = self.memory.happened(&event) {
             self.meet("write the history", &why);
         }
         tracing::info!(
@@ -149,6 +145,14 @@ impl Agent {
             }
         }
     }
+}
+
+/// The status that an earlier run wrote down last.
+pub(super) fn written(store: &Store) -> Option<Status> {
+    let mut text = String::new();
+    store.read(STATUS_FILE).ok()??.read_to_string(&mut text).ok()?;
+    // One that cannot be read is written anew.
+    Status::from_toml(&text).ok()
 }
 
 /// What it means for the whole that the ledger was not saved.

@@ -1,7 +1,6 @@
 use std::io;
 
 use holdfast_protocol::fetch::{Credential, Remote, Secret};
-use holdfast_trust::ObjectId;
 
 use super::{CODES, Fault, GitError, Task, failure};
 
