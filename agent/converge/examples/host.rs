@@ -40,9 +40,9 @@ fn main() -> ExitCode {
         Err(error) => {
             println!("failed: {error}");
             if let Some(HostError::Packages { failed }) = error.downcast_ref() {
-                failed
-                    .iter()
-                    .for_each(|(package, error)| println!("  {package}: [{}] {error}", error.code()));
+                for (package, error) in failed {
+                    println!("  {package}: [{}] {error}", error.code());
+                }
             }
             let mut cause = error.source();
             while let Some(error) = cause {

@@ -60,7 +60,7 @@ impl Lock {
     }
 }
 
-/// Who has the lock, from proc_locks(5): `1: FLOCK ADVISORY WRITE 4711 fe:01:1234 0 EOF`.
+/// Who has the lock, as `/proc/locks` tells it: `1: FLOCK ADVISORY WRITE 4711 fe:01:1234 0 EOF`.
 fn holder(file: &File) -> Option<u32> {
     let inode = format!(":{}", file.metadata().ok()?.ino());
     let locks = fs::read_to_string("/proc/locks").ok()?;

@@ -51,7 +51,7 @@ fn encoding(value: &[u8]) -> Option<&str> {
 
 impl<'a> Commit<'a> {
     /// Whether this key signed it. For a commit of known authorship, such as a host's status: who may change a fleet is
-    /// [`crate::verify`]'s question.
+    /// [`fn@crate::verify`]'s question.
     pub fn is_signed_by(&self, key: &PublicKey) -> bool {
         let signature = self.signature.as_deref().and_then(|text| Signature::parse(text).ok());
         signature.is_some_and(|signature| signature.key == *key && signature.verify(&self.payload).is_ok())

@@ -79,7 +79,7 @@ pub struct Access {
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
 
-    /// A file with the address of an https proxy: http://[USER:PASSWORD@]HOST:PORT
+    /// A file with the address of an https proxy, such as `http://USER:PASSWORD@HOST:PORT`
     #[arg(long, value_name = "FILE")]
     pub proxy_file: Option<PathBuf>,
 

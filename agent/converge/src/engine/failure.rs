@@ -84,6 +84,10 @@ impl From<&HostError> for Failure {
             HostError::Invalid { path, command, .. } => format!("validating {path} with {command} failed"),
             HostError::Command { command, .. } => format!("{command} failed"),
             HostError::Package { package, .. } => format!("package {package} could not be brought in order"),
+            HostError::Packages { failed } => {
+                let names: Vec<_> = failed.keys().map(String::as_str).collect();
+                format!("packages {} could not be brought in order", names.join(", "))
+            }
             HostError::Unhealthy { unit, .. } => format!("unit {unit} is not healthy"),
             _ => detail.clone(),
         };

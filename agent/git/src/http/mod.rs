@@ -1,6 +1,6 @@
 //! Git over http and https.
 //!
-//! One request of our own where one is enough (a poll, a push); [`transport`] lends the same client to gix for the rest.
+//! One request of our own where one is enough (a poll, a push); [`mod@transport`] lends the same client to gix for the rest.
 
 mod client;
 mod raw;
