@@ -85,10 +85,15 @@ pub fn problem(problem: &Problem, commit: &str) -> StatusProblem {
     StatusProblem {
         code: problem.code.to_owned(),
         message: problem.message.clone(),
-        remedy: problem.remedy.clone(),
+        remedy: problem.remedy.clone().or_else(|| remedy_of(problem.code)),
         commit: Some(commit.to_owned()),
         at: problem.at.as_ref().map(ToString::to_string),
     }
+}
+
+/// What mends any problem of a code.
+fn remedy_of(code: &str) -> Option<String> {
+    holdfast_schema::CODES.iter().find(|(known, ..)| *known == code).map(|(.., remedy)| (*remedy).to_owned())
 }
 
 /// Whether an outcome tells of something that happened once, and not of how things stand.
