@@ -35,6 +35,9 @@ pub struct Memory {
 pub struct Attempt {
     /// The branch's tip.
     pub tip: ObjectId,
+    /// The tags that were listed then, as the fetcher names them; it is only compared.
+    #[serde(default)]
+    pub tags: String,
     /// Why it is not in force; empty when it is.
     pub problems: Vec<StatusProblem>,
 }

@@ -1,10 +1,11 @@
 //! What the root service needs of a repository, as one object stream.
 //!
-//! Of every commit on the first-parent chain: itself, its root tree, its `.trust` tree and what is in it. Of one of them
-//! everything. It is all looked up before the first byte is written, so that a limit or a missing object is told as such.
+//! Of every commit on the first-parent chain: itself, its root tree, its `.trust` tree and what is in it, and the
+//! directories that it changed, as they were and as they are, for the policy may have rules about them. Of one of them
+//! everything. And the tags on them. It is all looked up before the first byte is written, so that a limit or a missing object is told as such.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     io::Write,
 };
 
@@ -14,7 +15,7 @@ use holdfast_trust::{
     stream::{StreamError, Writer},
 };
 
-use crate::{error::Fault, ids, objects::Objects};
+use crate::{error::Fault, fetch::Brought, ids, objects::Objects};
 
 const SHA1: gix_hash::Kind = gix_hash::Kind::Sha1;
 
@@ -29,8 +30,17 @@ pub(crate) enum Chain {
     Cut,
 }
 
-/// Follows first parents from `tip` to `base`.
-pub(crate) fn chain(objects: &Objects, base: ObjectId, tip: ObjectId) -> Result<Chain, Fault> {
+/// Where a chain may begin.
+#[derive(Debug, Clone)]
+pub(crate) struct Begins {
+    /// The commit that the host stands at.
+    pub(crate) base: ObjectId,
+    /// Commits that resets lead to.
+    pub(crate) resets: HashSet<ObjectId>,
+}
+
+/// Follows first parents from `tip` to the first commit where the chain may begin.
+pub(crate) fn chain(objects: &Objects, begins: &Begins, tip: ObjectId) -> Result<Chain, Fault> {
     let limit = Limits::default().chain_commits;
     let mut commits = vec![tip];
     let mut at = tip;
@@ -39,7 +49,7 @@ pub(crate) fn chain(objects: &Objects, base: ObjectId, tip: ObjectId) -> Result<
         if commit.kind != ObjectKind::Commit {
             return Err(Fault::Protocol(format!("{at} should be a commit and is a {}", commit.kind)));
         }
-        if at == base {
+        if at == begins.base || begins.resets.contains(&at) {
             commits.reverse();
             return Ok(Chain::Whole(commits));
         }
@@ -50,7 +60,8 @@ pub(crate) fn chain(objects: &Objects, base: ObjectId, tip: ObjectId) -> Result<
         commits.push(at);
         if commits.len() > limit as usize {
             return Err(Fault::Limit(format!(
-                "there are more than {limit} commits between {base} and {tip}"
+                "there are more than {limit} commits between {} and {tip}",
+                begins.base
             )));
         }
     }
@@ -63,11 +74,15 @@ pub struct Export {
 }
 
 impl Export {
-    /// Looks up all that is needed of `commits`, a [`Chain::Whole`], and the whole tree of `at`, one of them.
-    pub(crate) fn of_chain(objects: Objects, commits: &[ObjectId], at: ObjectId) -> Result<Self, Fault> {
+    /// Looks up all that is needed of a chain and its tags, and the whole tree of `at`, one of its commits.
+    pub(crate) fn of_chain(objects: Objects, brought: &Brought, at: ObjectId) -> Result<Self, Fault> {
         let mut walk = Walk::new(&objects);
-        for &id in commits {
+        let mut before = None;
+        for &id in &brought.commits {
             let root = walk.commit(id)?;
+            if let Some(before) = before.replace(root) {
+                walk.changes(before, root)?;
+            }
             let tree = walk.object(root, ObjectKind::Tree)?;
             for entry in TreeRefIter::from_bytes(&tree.data, SHA1) {
                 let entry = entry.map_err(|_why| malformed(root))?;
@@ -78,6 +93,9 @@ impl Export {
             if id == at {
                 walk.everything(root, "", id)?;
             }
+        }
+        for &tag in &brought.tags {
+            walk.tag(tag)?;
         }
         let ids = walk.ids;
         Ok(Self { objects, ids })
@@ -138,6 +156,42 @@ impl<'a> Walk<'a> {
         let commit = self.object(id, ObjectKind::Commit)?;
         let tree = CommitRefIter::from_bytes(&commit.data, SHA1).tree_id().map_err(|_why| malformed(id))?;
         Ok(ids::from_git(&tree))
+    }
+
+    /// Takes a tag. One that is no tag or is too large counts for nothing, so it is left out.
+    fn tag(&mut self, id: ObjectId) -> Result<(), Fault> {
+        match self.objects.header(id)? {
+            Some((ObjectKind::Tag, size)) if size <= self.limits.tag_bytes.into() => {
+                self.take(id, ObjectKind::Tag, size, &|| id.to_string())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes every directory that differs between two root trees, on both sides.
+    fn changes(&mut self, old: ObjectId, new: ObjectId) -> Result<(), Fault> {
+        let mut pending = vec![(Some(old), Some(new), 0)];
+        while let Some((old, new, depth)) = pending.pop() {
+            // Who verifies goes no deeper either.
+            if old == new || depth > self.limits.tree_depth {
+                continue;
+            }
+            let mut pairs: BTreeMap<Vec<u8>, [Option<ObjectId>; 2]> = BTreeMap::new();
+            for (side, id) in [(0, old), (1, new)] {
+                let Some(id) = id else { continue };
+                let tree = self.object(id, ObjectKind::Tree)?;
+                for entry in TreeRefIter::from_bytes(&tree.data, SHA1) {
+                    let entry = entry.map_err(|_why| malformed(id))?;
+                    if entry.mode.is_tree()
+                        && let Some(slot) = pairs.entry(entry.filename.to_vec()).or_default().get_mut(side)
+                    {
+                        *slot = Some(ids::from_git(entry.oid));
+                    }
+                }
+            }
+            pending.extend(pairs.into_values().map(|[old, new]| (old, new, depth.saturating_add(1))));
+        }
+        Ok(())
     }
 
     /// Takes a commit or a tree, and gives it.

@@ -1,40 +1,74 @@
-//! Finds out where a branch is, and brings what is new of it into the mirror.
+//! Finds out where a branch is and which tags there are for it, and brings what is new of them into the mirror.
 
-use holdfast_trust::ObjectId;
+use std::collections::{BTreeSet, HashSet};
+
+use holdfast_trust::{Limits, ObjectId};
 
 use crate::{
     address::Address,
     error::Fault,
-    export::{self, Chain},
+    export::{self, Begins, Chain},
     http::{self, Raw, Web},
     limits,
     link::Link,
+    listing::{Listing, Query, Tag},
     local::Local,
     mirror::Mirror,
     session::{Depth, Session},
 };
 
-/// Where `reference` is. A conversation that had to be opened for it can be gone on with.
-pub(crate) fn tip(
-    link: &mut Link<'_>,
-    reference: &str,
-) -> Result<(Option<ObjectId>, Option<Session>), Fault> {
+/// Where the branch is, and its tags. A conversation that had to be opened for it can be gone on with.
+pub(crate) fn list(link: &mut Link<'_>, query: &Query<'_>) -> Result<(Listing, Option<Session>), Fault> {
     link.meter.allow(limits::ANSWER_BYTES);
     match link.address {
-        Address::Local(path) => return Ok((Local::open(path)?.find(reference)?, None)),
+        Address::Local(path) => return Ok((Local::open(path)?.list(query)?, None)),
         Address::Http { .. } => {
-            if let Raw::Answer(tip) = http::poll(&Web::new(link)?, reference)? {
-                return Ok((tip, None));
+            if let Raw::Answer(listing) = http::poll(&Web::new(link)?, query)? {
+                return Ok((listing, None));
             }
         }
         Address::Ssh(_) => {}
     }
-    let (session, tip) = Session::open(link)?.find(reference)?;
-    Ok((tip, Some(session)))
+    let (session, listing) = Session::open(link)?.list(query)?;
+    Ok((listing, Some(session)))
 }
 
-/// Brings all between `base` and `tip` into `mirror`, and gives the commits from one to the other; `None` if no first
-/// parents lead from `tip` to `base`.
+/// What is wanted of a branch.
+pub(crate) struct Wanted {
+    /// Where the chain may begin: at the commit that the host stands at, or at one that a reset leads to.
+    pub(crate) begins: Begins,
+    /// Where it ends.
+    pub(crate) tip: ObjectId,
+    /// The tags that the server listed.
+    pub(crate) tags: Vec<Tag>,
+}
+
+/// What was brought.
+pub(crate) struct Brought {
+    /// The commits, by first parents, from where the chain begins to the tip.
+    pub(crate) commits: Vec<ObjectId>,
+    /// The tags on them.
+    pub(crate) tags: Vec<ObjectId>,
+}
+
+impl Wanted {
+    /// The tags on these commits. What others say of them is not asked for.
+    pub(crate) fn tags_on(&self, commits: &[ObjectId]) -> Result<Vec<ObjectId>, Fault> {
+        let commits: HashSet<_> = commits.iter().collect();
+        let tags = self.tags.iter().filter(|tag| commits.contains(&tag.target));
+        let tags: Vec<_> = tags.map(|tag| tag.id).collect::<BTreeSet<_>>().into_iter().collect();
+        let limit = Limits::default().tags;
+        if tags.len() > limit as usize {
+            return Err(Fault::Limit(format!(
+                "there are {} ok/ and reset/ tags on the commits, more than the limit of {limit}",
+                tags.len()
+            )));
+        }
+        Ok(tags)
+    }
+}
+
+/// Brings all that is wanted into `mirror`; `None` if no first parents lead from the tip to where the chain may begin.
 ///
 /// A first fetch asks for `base` without its history, and then for what `tip` has beyond it, so that it takes what lies
 /// between the two, however long the history is. Servers that only hand out the tips of branches (those that speak the
@@ -43,47 +77,49 @@ pub(crate) fn bring(
     link: &mut Link<'_>,
     mirror: &Mirror,
     session: Option<Session>,
-    base: ObjectId,
-    tip: ObjectId,
-) -> Result<Option<Vec<ObjectId>>, Fault> {
-    let mut visit = Visit { link, mirror, session };
+    wanted: &Wanted,
+) -> Result<Option<Brought>, Fault> {
+    let (base, tip) = (wanted.begins.base, wanted.tip);
+    let mut visit = Visit { link, mirror, session, wanted };
     if let Some(have) = mirror.tip().filter(|_| !mirror.is_fragmented()) {
-        match visit.chain(base, tip)? {
-            Chain::Whole(commits) => return visit.done(tip, commits),
+        match visit.chain()? {
+            Chain::Whole(commits) => return visit.done(commits),
             Chain::Apart => return Ok(None),
-            Chain::Cut => visit.fetch(tip, Some(have), Depth::Missing)?,
+            Chain::Cut => visit.fetch(&[tip], Some(have), Depth::Missing)?,
         }
-        match visit.chain(base, tip)? {
-            Chain::Whole(commits) => return visit.done(tip, commits),
+        match visit.chain()? {
+            Chain::Whole(commits) => return visit.done(commits),
             Chain::Apart => return Ok(None),
             Chain::Cut => {}
         }
     }
     mirror.renew()?;
     if visit.is_modern()? || base == tip {
-        match visit.fetch(base, None, Depth::Tip) {
+        match visit.fetch(&[base], None, Depth::Tip) {
             Ok(()) if base == tip => {}
-            Ok(()) => visit.fetch(tip, Some(base), Depth::Missing)?,
+            Ok(()) => visit.fetch(&[tip], Some(base), Depth::Missing)?,
             // The server has no such commit; the whole branch will tell.
             Err(Fault::Protocol(_) | Fault::NoRepository(_)) => {}
             Err(why) => return Err(why),
         }
-        match visit.chain(base, tip)? {
-            Chain::Whole(commits) => return visit.done(tip, commits),
+        match visit.chain()? {
+            Chain::Whole(commits) => return visit.done(commits),
             Chain::Apart => return Ok(None),
             Chain::Cut => mirror.renew()?,
         }
     }
-    visit.fetch(tip, None, Depth::Missing)?;
-    match visit.chain(base, tip)? {
-        Chain::Whole(commits) => visit.done(tip, commits),
+    visit.fetch(&[tip], None, Depth::Missing)?;
+    match visit.chain()? {
+        Chain::Whole(commits) => visit.done(commits),
         Chain::Apart | Chain::Cut => Ok(None),
     }
 }
 
 /// Brings only the commit `tip` and its files into `mirror`.
 pub(crate) fn bring_tip(link: &mut Link<'_>, mirror: &Mirror, tip: ObjectId) -> Result<(), Fault> {
-    Visit { link, mirror, session: None }.fetch(tip, None, Depth::Tip)
+    let begins = Begins { base: tip, resets: HashSet::new() };
+    let wanted = &Wanted { begins, tip, tags: Vec::new() };
+    Visit { link, mirror, session: None, wanted }.fetch(&[tip], None, Depth::Tip)
 }
 
 /// Conversations as they are needed, one after the other.
@@ -91,6 +127,7 @@ struct Visit<'a, 'b> {
     link: &'a mut Link<'b>,
     mirror: &'a Mirror,
     session: Option<Session>,
+    wanted: &'a Wanted,
 }
 
 impl Visit<'_, '_> {
@@ -108,19 +145,32 @@ impl Visit<'_, '_> {
         Ok(is_modern)
     }
 
-    fn fetch(&mut self, want: ObjectId, have: Option<ObjectId>, depth: Depth) -> Result<(), Fault> {
+    fn fetch(&mut self, want: &[ObjectId], have: Option<ObjectId>, depth: Depth) -> Result<(), Fault> {
         let session = self.open()?.fetch(self.mirror, want, have, depth)?;
         // The first version of the protocol ends with the pack.
         self.session = Some(session).filter(Session::is_modern);
         Ok(())
     }
 
-    fn chain(&self, base: ObjectId, tip: ObjectId) -> Result<Chain, Fault> {
-        export::chain(&self.mirror.objects()?, base, tip)
+    fn chain(&self) -> Result<Chain, Fault> {
+        export::chain(&self.mirror.objects()?, &self.wanted.begins, self.wanted.tip)
     }
 
-    fn done(&self, tip: ObjectId, commits: Vec<ObjectId>) -> Result<Option<Vec<ObjectId>>, Fault> {
+    /// The commits are here; brings the tags on them.
+    fn done(&mut self, commits: Vec<ObjectId>) -> Result<Option<Brought>, Fault> {
+        let tip = self.wanted.tip;
         self.mirror.set_tip(tip)?;
-        Ok(Some(commits))
+        let tags = self.wanted.tags_on(&commits)?;
+        let objects = self.mirror.objects()?;
+        let mut missing = Vec::new();
+        for &tag in &tags {
+            if objects.header(tag)?.is_none() {
+                missing.push(tag);
+            }
+        }
+        if !missing.is_empty() {
+            self.fetch(&missing, Some(tip), Depth::Missing)?;
+        }
+        Ok(Some(Brought { commits, tags }))
     }
 }

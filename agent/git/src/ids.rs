@@ -30,3 +30,8 @@ pub(crate) const fn kind_from_git(kind: gix_object::Kind) -> ObjectKind {
         gix_object::Kind::Tag => ObjectKind::Tag,
     }
 }
+
+/// What a tag's bytes say that it tags: `object ID`, the first line; see git-mktag(1).
+pub(crate) fn tagged(tag: &[u8]) -> Option<ObjectId> {
+    str::from_utf8(tag.strip_prefix(b"object ")?.get(..40)?).ok()?.parse().ok()
+}

@@ -5,10 +5,11 @@
 //! program. Blocking; whoever waits does it elsewhere.
 //!
 //! ```text
-//! serve    answers requests          address  where a repository is       wire   pkt-lines, poll and report
+//! serve    answers requests          address  where a repository is       wire   pkt-lines, lists and report
 //! fetch    poll, and what is new     link     a repository, one request   http   web servers
 //! push     compare and swap          session  gix's side of a fetch       ssh    ssh servers
 //! export   the object stream         mirror   the local copy              local  this machine
+//! listing  branches and tags
 //! ```
 
 mod address;
@@ -20,6 +21,7 @@ mod http;
 mod ids;
 pub mod limits;
 mod link;
+mod listing;
 mod local;
 mod meter;
 mod mirror;

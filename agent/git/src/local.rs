@@ -17,9 +17,16 @@ use gix_ref::{
     store::{WriteReflog, init::Options},
     transaction::{Change, LogChange, PreviousValue, RefEdit, RefLog},
 };
-use holdfast_trust::{Object, ObjectId};
+use holdfast_trust::{Object, ObjectId, ObjectKind};
 
-use crate::{error::Fault, ids, meter::Meter, objects::Objects, text};
+use crate::{
+    error::Fault,
+    ids,
+    listing::{Listing, Query},
+    meter::Meter,
+    objects::Objects,
+    text,
+};
 
 /// A repository on this machine.
 pub(crate) struct Local {
@@ -68,6 +75,33 @@ impl Local {
             }
         }
         Err(Fault::Protocol("it is a symbolic branch that leads nowhere".to_owned()))
+    }
+
+    /// Where the branch is, and its tags.
+    pub(crate) fn list(&self, query: &Query<'_>) -> Result<Listing, Fault> {
+        let mut listing = Listing { tip: self.find(query.reference)?, tags: Vec::new() };
+        let malformed =
+            |why: &dyn std::fmt::Display| Fault::Protocol(format!("its tags cannot be listed: {why}"));
+        let references = self.references.iter().map_err(|why| malformed(&text::chain(&why)))?;
+        let objects = self.objects()?;
+        for prefix in query.tag_prefixes() {
+            let prefix = prefix.as_bytes().try_into().map_err(|why| malformed(&text::chain(&why)))?;
+            for found in references.prefixed(prefix).map_err(|why| malformed(&why))? {
+                let found = found.map_err(|why| malformed(&text::chain(&why)))?;
+                let (Ok(name), Target::Object(id)) = (str::from_utf8(found.name.as_bstr()), &found.target)
+                else {
+                    continue;
+                };
+                let id = ids::from_git(id);
+                // A lightweight tag is no object of its own.
+                if let Some(Object { kind: ObjectKind::Tag, data }) = objects.find(id)?
+                    && let Some(target) = ids::tagged(&data)
+                {
+                    listing.take(query, name, id, Some(target));
+                }
+            }
+        }
+        Ok(listing)
     }
 
     /// Writes `objects` and moves `reference` from `old` to `new`. That it fails says nothing of where the branch is.

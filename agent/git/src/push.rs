@@ -14,6 +14,7 @@ use crate::{
     http::{self, Raw, Web},
     limits,
     link::Link,
+    listing::Query,
     local::Local,
     pack, ssh,
     wire::{self, Advertisement, Report},
@@ -47,9 +48,10 @@ pub(crate) fn push(link: &mut Link<'_>, wanted: &Move<'_>, objects: &[Object]) -
     }
     // The answer may have been lost, or the branch have moved before. If that cannot be found out either, the first
     // reason is the better one.
-    match fetch::tip(link, wanted.reference) {
-        Ok((tip, _)) if tip == Some(wanted.new) => Ok(Outcome::Moved),
-        Ok((tip, _)) if tip != wanted.old => Ok(Outcome::Elsewhere(tip)),
+    let query = Query { reference: wanted.reference, tags: false };
+    match fetch::list(link, &query).map(|(listing, _)| listing.tip) {
+        Ok(tip) if tip == Some(wanted.new) => Ok(Outcome::Moved),
+        Ok(tip) if tip != wanted.old => Ok(Outcome::Elsewhere(tip)),
         _ => Err(why),
     }
 }

@@ -106,10 +106,7 @@ impl LocalRepository {
             let target = match object.kind {
                 ObjectKind::Commit => return Ok(Some(id)),
                 ObjectKind::Tree | ObjectKind::Blob => return Ok(None),
-                // `object ID`, the first line; see gitformat-tag in git-mktag(1).
-                ObjectKind::Tag => {
-                    object.data.get(7..47).and_then(|id| str::from_utf8(id).ok()?.parse().ok())
-                }
+                ObjectKind::Tag => ids::tagged(&object.data),
             };
             id = target.ok_or_else(|| Fault::Protocol(format!("the tag {id} is malformed")))?;
         }

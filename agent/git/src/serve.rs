@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use holdfast_protocol::{
-    fetch::{Remote, Reply, Request},
+    fetch::{Known, Remote, Reply, Request},
     frame,
 };
 use holdfast_trust::{Limits, Object, ObjectId, stream};
@@ -11,11 +11,12 @@ use holdfast_trust::{Limits, Object, ObjectId, stream};
 use crate::{
     address::Address,
     error::{self, Fault, GitError, Task},
-    export::{self, Chain, Export},
-    fetch,
+    export::{self, Begins, Chain, Export},
+    fetch::{self, Brought, Wanted},
     http::Clients,
     limits,
     link::{Link, Place},
+    listing::{Listing, Query},
     local::{self, Local},
     meter::{Activity, Meter},
     mirror::Mirror,
@@ -126,21 +127,25 @@ impl Fetcher {
             Link { address, remote, private: &place.private, clients, meter, reason: Reason::default() };
         match request {
             Request::Poll { known, base, at, .. } => {
-                let (tip, session) = fetch::tip(&mut link, reference)?;
-                let tip = tip.ok_or(Fault::NoBranch)?;
-                if *known == Some(tip) {
+                let Some((listing, session)) = look(&mut link, reference, known.as_ref())? else {
                     return Ok(Answer::of(Reply::Unchanged));
-                }
-                let wanted = Wanted { base: *base, tip, at: at.unwrap_or(tip) };
+                };
+                let tip = listing.tip.ok_or(Fault::NoBranch)?;
+                let tags = listing.tags_digest()?;
+                let begins = Begins { base: *base, resets: listing.resets().into_iter().collect() };
+                let wanted = Wanted { begins, tip, tags: listing.tags };
+                let at = at.unwrap_or(tip);
                 let (objects, mirror) = if let Address::Local(path) = address {
-                    (wanted.of_local(Local::open(path)?.objects()?)?, None)
+                    (of_local(Local::open(path)?.objects()?, &wanted, at)?, None)
                 } else {
                     let mirror = open_mirror(place, address, reference)?;
-                    (wanted.of_mirror(&mut link, &mirror, session)?, Some(mirror))
+                    (of_mirror(&mut link, &mirror, session, &wanted, at)?, Some(mirror))
                 };
                 Ok(match objects {
-                    Some(objects) => Answer { reply: Reply::Changed { tip }, objects: Some(objects), mirror },
-                    None => Answer::of(Reply::Diverged { tip }),
+                    Some(objects) => {
+                        Answer { reply: Reply::Changed { tip, tags }, objects: Some(objects), mirror }
+                    }
+                    None => Answer::of(Reply::Diverged { tip, tags }),
                 })
             }
             Request::Push { old, new, .. } => {
@@ -175,46 +180,72 @@ fn open_mirror(place: &Place, address: &Address, reference: &str) -> Result<Mirr
     Mirror::open(&place.mirrors, &name.to_string(), reference)
 }
 
-/// What a poll wants to be sent. Its methods give `None` if the tip does not descend from the base.
-struct Wanted {
-    base: ObjectId,
-    tip: ObjectId,
-    at: ObjectId,
+/// What the server has of the branch and its tags; `None` if all is as it was known.
+///
+/// As long as a verified branch stays where it is, nothing that a tag says can matter, so that the usual poll asks for one
+/// name.
+fn look(
+    link: &mut Link<'_>,
+    reference: &str,
+    known: Option<&Known>,
+) -> Result<Option<(Listing, Option<Session>)>, Fault> {
+    let settled = known.is_some_and(|known| known.tags.is_none());
+    let query = Query { reference, tags: !settled };
+    let (listing, session) = fetch::list(link, &query)?;
+    if let Some(known) = known
+        && listing.tip == Some(known.tip)
+    {
+        let same = match &known.tags {
+            None => true,
+            Some(tags) => *tags == listing.tags_digest()?,
+        };
+        if same {
+            return Ok(None);
+        }
+    }
+    if query.tags || listing.tip.is_none() {
+        return Ok(Some((listing, session)));
+    }
+    drop(session);
+    fetch::list(link, &Query { tags: true, ..query }).map(Some)
 }
 
-impl Wanted {
-    fn of_local(&self, objects: Objects) -> Result<Option<Export>, Fault> {
-        match export::chain(&objects, self.base, self.tip)? {
-            Chain::Whole(commits) => self.export(objects, &commits).map(Some),
-            Chain::Apart | Chain::Cut => Ok(None),
+/// What is wanted, from a repository on this machine; `None` if the tip does not descend from where the chain may begin.
+fn of_local(objects: Objects, wanted: &Wanted, at: ObjectId) -> Result<Option<Export>, Fault> {
+    match export::chain(&objects, &wanted.begins, wanted.tip)? {
+        Chain::Whole(commits) => {
+            let tags = wanted.tags_on(&commits)?;
+            export(objects, &Brought { commits, tags }, wanted, at).map(Some)
         }
+        Chain::Apart | Chain::Cut => Ok(None),
     }
+}
 
-    fn of_mirror(
-        &self,
-        link: &mut Link<'_>,
-        mirror: &Mirror,
-        session: Option<Session>,
-    ) -> Result<Option<Export>, Fault> {
-        let mut bring = |session| {
-            let commits = fetch::bring(link, mirror, session, self.base, self.tip)?;
-            commits.map(|commits| self.export(mirror.objects()?, &commits)).transpose()
-        };
-        match bring(session) {
-            Err(Fault::Damaged(object)) => {
-                tracing::warn!(object, "local copy is damaged, it is made anew");
-                mirror.renew()?;
-                bring(None)
-            }
-            other => other,
+/// The same from a server, by way of the mirror.
+fn of_mirror(
+    link: &mut Link<'_>,
+    mirror: &Mirror,
+    session: Option<Session>,
+    wanted: &Wanted,
+    at: ObjectId,
+) -> Result<Option<Export>, Fault> {
+    let mut bring = |session| {
+        let brought = fetch::bring(link, mirror, session, wanted)?;
+        brought.map(|brought| export(mirror.objects()?, &brought, wanted, at)).transpose()
+    };
+    match bring(session) {
+        Err(Fault::Damaged(object)) => {
+            tracing::warn!(object, "local copy is damaged, it is made anew");
+            mirror.renew()?;
+            bring(None)
         }
+        other => other,
     }
+}
 
-    fn export(&self, objects: Objects, commits: &[ObjectId]) -> Result<Export, Fault> {
-        if commits.contains(&self.at) {
-            Export::of_chain(objects, commits, self.at)
-        } else {
-            Err(Fault::Protocol(format!("{} is not on the way from {} to {}", self.at, self.base, self.tip)))
-        }
+fn export(objects: Objects, brought: &Brought, wanted: &Wanted, at: ObjectId) -> Result<Export, Fault> {
+    if brought.commits.contains(&at) {
+        return Export::of_chain(objects, brought, at);
     }
+    Err(Fault::Protocol(format!("{at} is not on the way from {} to {}", wanted.begins.base, wanted.tip)))
 }

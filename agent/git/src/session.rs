@@ -26,6 +26,7 @@ use crate::{
     http::{self, AGENT, Web},
     ids, limits,
     link::Link,
+    listing::{Listing, Query},
     meter::Meter,
     mirror::Mirror,
     reason::Reason,
@@ -74,11 +75,11 @@ impl Session {
         self.handshake.server_protocol_version == Protocol::V2
     }
 
-    /// Where `reference` is.
-    pub(crate) fn find(mut self, reference: &str) -> Result<(Self, Option<ObjectId>), Fault> {
+    /// Where the branch is, and its tags.
+    pub(crate) fn list(mut self, query: &Query<'_>) -> Result<(Self, Listing), Fault> {
         let listed = if self.is_modern() {
             let mut prefixes = RefPrefixes::new();
-            prefixes.extend([reference.into()]);
+            prefixes.extend(query.prefixes().into_iter().map(Into::into));
             let list = LsRefsCommand::new(Some(prefixes), &self.handshake.capabilities, agent());
             match list.invoke_blocking(&mut self.transport, &mut Discard, false) {
                 Ok(listed) => listed,
@@ -87,18 +88,21 @@ impl Session {
         } else {
             self.handshake.refs.take().unwrap_or_default()
         };
-        let tip = listed.iter().find_map(|listed| {
-            let (name, id, _) = listed.unpack();
-            (name == reference).then_some(id).flatten().map(ids::from_git)
-        });
-        Ok((self, tip))
+        let mut listing = Listing::default();
+        for found in &listed {
+            let (name, id, peeled) = found.unpack();
+            if let (Ok(name), Some(id)) = (str::from_utf8(name), id) {
+                listing.take(query, name, ids::from_git(id), peeled.map(ids::from_git));
+            }
+        }
+        Ok((self, listing))
     }
 
     /// Fetches `want` into `mirror`, which has `have` and what that needs.
     pub(crate) fn fetch(
         mut self,
         mirror: &Mirror,
-        want: ObjectId,
+        want: &[ObjectId],
         have: Option<ObjectId>,
         depth: Depth,
     ) -> Result<Self, Fault> {
@@ -185,18 +189,18 @@ fn not_a_server(path: &Path) -> Fault {
 }
 
 /// What is wanted and had is known from the start, so there is nothing to negotiate.
-struct Plain {
-    want: ObjectId,
+struct Plain<'a> {
+    want: &'a [ObjectId],
     have: Option<ObjectId>,
 }
 
-impl Negotiate for Plain {
+impl Negotiate for Plain<'_> {
     fn mark_complete_and_common_ref(&mut self) -> gix_error::Result<negotiate::Action> {
         Ok(negotiate::Action::MustNegotiate { remote_ref_target_known: Vec::new() })
     }
 
     fn add_wants(&mut self, arguments: &mut Arguments, _known: &[bool]) -> bool {
-        arguments.want(ids::to_git(self.want));
+        self.want.iter().for_each(|id| arguments.want(ids::to_git(*id)));
         true
     }
 

@@ -5,7 +5,10 @@ use std::io::{self, Read};
 
 use holdfast_trust::ObjectId;
 
-use crate::text;
+use crate::{
+    listing::{Listing, Query},
+    text,
+};
 
 /// One unit of the protocol.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,33 +63,39 @@ fn garbage(seen: &[u8]) -> io::Error {
     )
 }
 
-/// Asks for the branches whose names begin with `reference`, in one message and without a handshake.
-pub(crate) fn list_request(reference: &str, agent: &str) -> Vec<u8> {
+/// Asks for the branch and its tags, in one message and without a handshake.
+pub(crate) fn list_request(query: &Query<'_>, agent: &str) -> Vec<u8> {
     let mut body = Vec::new();
     write_packet(&mut body, b"command=ls-refs\n");
     write_packet(&mut body, format!("agent={agent}\n").as_bytes());
     body.extend_from_slice(b"0001");
-    write_packet(&mut body, format!("ref-prefix {reference}\n").as_bytes());
+    if query.tags {
+        write_packet(&mut body, b"peel\n");
+    }
+    for prefix in query.prefixes() {
+        write_packet(&mut body, format!("ref-prefix {prefix}\n").as_bytes());
+    }
     body.extend_from_slice(b"0000");
     body
 }
 
-/// Finds `reference`, and no other that only begins with it, in the answer to [`list_request`].
+/// Takes what was asked for, and nothing that only begins like it, from the answer to [`list_request`].
 ///
 /// # Errors
 /// `InvalidData` if it is no such answer; otherwise whatever `from` says.
-pub(crate) fn read_list(mut from: impl Read, reference: &str) -> io::Result<Option<ObjectId>> {
-    let mut found = None;
+pub(crate) fn read_list(mut from: impl Read, query: &Query<'_>) -> io::Result<Listing> {
+    let mut listing = Listing::default();
     loop {
         match read_packet(&mut from)? {
-            Some(Packet::Flush) => return Ok(found),
+            Some(Packet::Flush) => return Ok(listing),
             Some(Packet::Data(line)) => {
-                let listed = str::from_utf8(&line).ok().and_then(|line| line.trim_end().split_once(' '));
-                let Some((id, name)) = listed else { return Err(garbage(&line)) };
-                let id = id.parse::<ObjectId>().map_err(|_no_id| garbage(&line))?;
-                if name.split(' ').next() == Some(reference) {
-                    found = Some(id);
-                }
+                let id = |text: &str| text.parse::<ObjectId>().map_err(|_no_id| garbage(&line));
+                let mut words = str::from_utf8(&line).unwrap_or_default().trim_end().split(' ');
+                let (Some(object), Some(name)) = (words.next(), words.next()) else {
+                    return Err(garbage(&line));
+                };
+                let target = words.find_map(|word| word.strip_prefix("peeled:")).map(id).transpose()?;
+                listing.take(query, name, id(object)?, target);
             }
             _ => return Err(garbage(b"something else than a list of branches")),
         }

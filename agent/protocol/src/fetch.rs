@@ -19,9 +19,10 @@ pub enum Request {
         remote: Remote,
         /// The full name of the branch, such as `refs/heads/main`.
         reference: String,
-        /// The tip that was seen last; the same again is `Unchanged`.
-        known: Option<ObjectId>,
-        /// The last verified commit or, at first, the introduced one: the stream holds the first-parent chain from it on.
+        /// What was seen last; the same again is `Unchanged`.
+        known: Option<Known>,
+        /// The last verified commit or, at first, the introduced one: the stream holds the first-parent chain from it on,
+        /// or from a commit that a `reset/` tag names, whichever is met first; and the `ok/` and `reset/` tags on it.
         base: ObjectId,
         /// The commit whose whole tree the stream must hold; `None`: the tip's. Asked for when only a part of the chain
         /// could be verified, so it is on the first-parent chain.
@@ -40,21 +41,35 @@ pub enum Request {
     },
 }
 
+/// What an earlier answer told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// The branch's tip.
+    pub tip: ObjectId,
+    /// The tags that were listed then, as the answer named them; `None` if none can matter as long as the branch stays
+    /// there, because its tip is verified: then they are not listed at all.
+    pub tags: Option<String>,
+}
+
 /// What the fetcher answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Reply {
-    /// The branch is still at `known`.
+    /// All is as it was `known`.
     Unchanged,
     /// The branch is at `tip`. An object stream follows.
     Changed {
         /// The branch's tip.
         tip: ObjectId,
+        /// Names the tags that were listed; only good for comparing.
+        tags: String,
     },
     /// The branch is at `tip`, which does not descend from `base` by first parents: it was rewritten, or never was ours.
     Diverged {
         /// The branch's tip.
         tip: ObjectId,
+        /// Names the tags that were listed; only good for comparing.
+        tags: String,
     },
     /// The branch is at `new` now, or was already.
     Pushed,

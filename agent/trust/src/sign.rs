@@ -1,4 +1,4 @@
-//! Signed commits by a host: its status, and a first fleet repository to try.
+//! Signed commits by a host: its status, and a first fleet repository to try; and signed tags.
 //!
 //! The 32 random bytes of a new key come from the caller; nothing here is random.
 
@@ -15,6 +15,7 @@ use crate::{
     key::shown,
     payload::Payload,
     sshsig,
+    tag::{Tag, TagError},
     wire::{self, Wire},
 };
 
@@ -192,5 +193,34 @@ impl NewCommit<'_> {
         to.push(b'\n');
         to.extend_from_slice(self.message.as_bytes());
         to
+    }
+}
+
+/// An annotated tag of a commit, to be made.
+#[derive(Debug, Clone)]
+pub struct NewTag<'a> {
+    /// The commit.
+    pub target: ObjectId,
+    /// Its name without `refs/tags/`.
+    pub name: &'a str,
+    /// Who makes it and when.
+    pub tagger: Identity<'a>,
+    /// The message, with its last line feed.
+    pub message: &'a str,
+}
+
+impl NewTag<'_> {
+    /// Makes the tag and signs it, as `git tag -s` would.
+    ///
+    /// # Errors
+    /// When the name, the tagger's name or the message cannot stand in a tag.
+    pub fn sign(&self, key: &SecretKey) -> Result<Object, TagError> {
+        let mut data =
+            format!("object {}\ntype commit\ntag {}\ntagger ", self.target, self.name).into_bytes();
+        self.tagger.print(&mut data);
+        data.extend_from_slice(format!("\n\n{}", self.message).as_bytes());
+        let signature = key.sign(&Tag::parse(&data)?.payload);
+        data.extend_from_slice(signature.as_bytes());
+        Ok(Object { kind: ObjectKind::Tag, data })
     }
 }

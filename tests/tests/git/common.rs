@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Result, bail, ensure};
 use harness::git_server::{SshServer, WebServer};
 use holdfast_git::{Fetcher, Place};
-use holdfast_protocol::fetch::{Credential, Failure, Remote, Reply, Request, Secret, Ssh};
+use holdfast_protocol::fetch::{Credential, Failure, Known, Remote, Reply, Request, Secret, Ssh};
 use holdfast_trust::{Limits, Object, ObjectId, ObjectKind, stream};
 use tempfile::TempDir;
 
@@ -60,7 +60,7 @@ impl Client {
     /// A poll that must bring something: the tip and the objects.
     pub(crate) fn changed(&mut self, remote: &Remote, base: &str) -> Result<(String, Vec<Object>)> {
         match self.poll(remote, None, base)? {
-            Got { reply: Reply::Changed { tip }, objects } => Ok((tip.to_string(), objects)),
+            Got { reply: Reply::Changed { tip, .. }, objects } => Ok((tip.to_string(), objects)),
             other => bail!("{other:?}"),
         }
     }
@@ -103,7 +103,9 @@ pub(crate) fn poll(remote: &Remote, known: Option<&str>, base: &str) -> Result<R
     Ok(Request::Poll {
         remote: remote.clone(),
         reference: MAIN.to_owned(),
-        known: known.map(str::parse).transpose()?,
+        known: known
+            .map(|tip| Ok::<_, anyhow::Error>(Known { tip: tip.parse()?, tags: None }))
+            .transpose()?,
         base: base.parse()?,
         at: None,
     })
@@ -212,6 +214,14 @@ pub(crate) fn ids(objects: &[Object]) -> Result<Vec<String>> {
     let mut ids = ids.collect::<Result<Vec<_>>>()?;
     ids.sort();
     Ok(ids)
+}
+
+/// Where the branch is, by an answer to a poll that found no way to it.
+pub(crate) fn diverged(got: &Got) -> Option<String> {
+    match &got.reply {
+        Reply::Diverged { tip, .. } => Some(tip.to_string()),
+        _ => None,
+    }
 }
 
 /// Says what was measured: `cargo test -- --nocapture` shows it.

@@ -8,3 +8,4 @@ mod mirror;
 mod poll;
 mod push;
 mod service;
+mod tags;

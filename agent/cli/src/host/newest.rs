@@ -76,13 +76,13 @@ fn ask(
     let fail = || Failure::new(Code::Fetch, "cannot take in what was fetched");
     let mut stream = tempfile::tempfile().map_err(|why| fail().because(why))?;
     match remote.exchange(&request, &[], &mut stream).map_err(failed)? {
-        Reply::Changed { tip } => {
+        Reply::Changed { tip, .. } => {
             let objects = IndexedObjects::open(stream, &Limits::default()).map_err(|why| {
                 Failure::coded(why.code(), "cannot take in what was fetched", None).because(why)
             })?;
             Ok((tip, Arc::new(objects)))
         }
-        Reply::Diverged { tip } => Err(refused(&revision::diverged(tip, base))),
+        Reply::Diverged { tip, .. } => Err(refused(&revision::diverged(tip, base))),
         Reply::Failed(failure) => Err(failed(failure)),
         other => Err(fail().because(format!("the answer to a poll was {other:?}"))),
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use holdfast_converge::host::clock;
-use holdfast_protocol::fetch::{Failure, Reply, Request as Question};
+use holdfast_protocol::fetch::{Failure, Known, Reply, Request as Question};
 use holdfast_schema::status::StatusProblem;
 use holdfast_trust::{IndexedObjects, Limits, ObjectId, Request, UnixTime, Verified};
 
@@ -22,24 +22,35 @@ const INCOMING: &str = "incoming";
 /// What came of asking for a branch.
 enum Polled {
     Unchanged,
-    At(ObjectId, StreamObjects),
-    Diverged(ObjectId),
+    At(Seen, StreamObjects),
+    Diverged(Seen),
+}
+
+/// Where the branch is, and the name of the list of tags there were.
+struct Seen {
+    tip: ObjectId,
+    tags: String,
 }
 
 impl Agent {
     /// Asks for something new and takes it in. Whether Git was reached.
     pub(super) async fn poll(&mut self) -> bool {
-        let known = self.memory.attempt.as_ref().map(|attempt| attempt.tip).filter(|_| !self.is_outdated());
+        let known = self.memory.attempt.as_ref().filter(|_| !self.is_outdated()).map(|attempt| Known {
+            tip: attempt.tip,
+            // What waits for people's approval waits for their tags.
+            tags: (!attempt.problems.is_empty()).then(|| attempt.tags.clone()),
+        });
         match self.ask(known, None).await {
             Ok(Polled::Unchanged) => self.unreachable = None,
-            Ok(Polled::At(tip, objects)) => {
+            Ok(Polled::At(seen, objects)) => {
                 self.unreachable = None;
-                self.tell(|| format!("fetched {}", tip.short()));
-                self.take(tip, objects).await;
+                self.tell(|| format!("fetched {}", seen.tip.short()));
+                self.take(seen, objects).await;
             }
-            Ok(Polled::Diverged(tip)) => {
+            Ok(Polled::Diverged(seen)) => {
                 self.unreachable = None;
-                self.conclude_attempt(tip, vec![revision::diverged(tip, self.base())]);
+                let problem = revision::diverged(seen.tip, self.base());
+                self.conclude_attempt(seen, vec![problem]);
             }
             Err(failure) => {
                 let news = self.unreachable.as_ref().is_none_or(|old| old.message != failure.message);
@@ -70,7 +81,8 @@ impl Agent {
     }
 
     /// Judges a tip and, if it holds something newer that is good, makes that the revision in force.
-    async fn take(&mut self, tip: ObjectId, objects: StreamObjects) {
+    async fn take(&mut self, seen: Seen, objects: StreamObjects) {
+        let tip = seen.tip;
         let (introduction, ratchet) = (self.settings.introduction.clone(), self.memory.ratchet.clone());
         let clock = clock::is_synchronised().unwrap_or(false).then(|| UnixTime::from_seconds(now()));
         let (judging, reference) = (Arc::clone(&objects), self.settings.reference());
@@ -93,11 +105,11 @@ impl Agent {
                 Err(()) => return,
             }
         }
-        self.conclude_attempt(tip, judgement.problems);
+        self.conclude_attempt(seen, judgement.problems);
     }
 
     /// Notes what became of a tip.
-    fn conclude_attempt(&mut self, tip: ObjectId, problems: Vec<StatusProblem>) {
+    fn conclude_attempt(&mut self, Seen { tip, tags }: Seen, problems: Vec<StatusProblem>) {
         for problem in &problems {
             tracing::error!(
                 code = problem.code,
@@ -108,7 +120,7 @@ impl Agent {
             );
             self.tell(|| format!("refused: {} ({})", problem.message, problem.code));
         }
-        if let Err(why) = self.memory.attempted(Attempt { tip, problems }) {
+        if let Err(why) = self.memory.attempted(Attempt { tip, tags, problems }) {
             self.meet("remember the revision", &why);
         }
     }
@@ -178,7 +190,7 @@ impl Agent {
     }
 
     /// One question to the fetcher, on a thread of its own.
-    async fn ask(&self, known: Option<ObjectId>, at: Option<ObjectId>) -> Result<Polled, Failure> {
+    async fn ask(&self, known: Option<Known>, at: Option<ObjectId>) -> Result<Polled, Failure> {
         let request = Question::Poll {
             remote: self.settings.fleet.clone(),
             reference: self.settings.reference(),
@@ -199,15 +211,15 @@ fn exchange(remote: &dyn Remote, store: &Store, request: &Question) -> Result<Po
     let mut incoming = Lazy { store, file: None };
     match remote.exchange(request, &[], &mut incoming)? {
         Reply::Unchanged => Ok(Polled::Unchanged),
-        Reply::Changed { tip } => {
+        Reply::Changed { tip, tags } => {
             let file =
                 incoming.file.ok_or_else(|| broken("E_FETCHER", "no objects came with a new tip".into()))?;
             let objects = IndexedObjects::open(file, &Limits::default())
                 .map_err(|why| broken(why.code(), one_line(&why)))?;
             store.remove(INCOMING).map_err(|why| stored(&why))?;
-            Ok(Polled::At(tip, Arc::new(objects)))
+            Ok(Polled::At(Seen { tip, tags }, Arc::new(objects)))
         }
-        Reply::Diverged { tip } => Ok(Polled::Diverged(tip)),
+        Reply::Diverged { tip, tags } => Ok(Polled::Diverged(Seen { tip, tags })),
         Reply::Failed(failure) => Err(failure),
         Reply::Pushed | Reply::Moved { .. } => {
             Err(broken("E_FETCHER", "the fetcher answered a poll with something else".into()))

@@ -6,11 +6,10 @@
 
 use std::io;
 
-use holdfast_trust::ObjectId;
-
 use super::client::{AGENT, Answer, Web};
 use crate::{
     error::Fault,
+    listing::{Listing, Query},
     wire::{self, Advertisement, Report},
 };
 
@@ -22,14 +21,14 @@ pub(crate) enum Raw<T> {
     NotUnderstood(Fault),
 }
 
-/// Where `reference` is.
-pub(crate) fn poll(web: &Web, reference: &str) -> Result<Raw<Option<ObjectId>>, Fault> {
-    let body = wire::list_request(reference, AGENT);
+/// Where the branch is, and its tags.
+pub(crate) fn poll(web: &Web, query: &Query<'_>) -> Result<Raw<Listing>, Fault> {
+    let body = wire::list_request(query, AGENT);
     let answer = match post(web, "git-upload-pack", Some("version=2"), &body)? {
         Raw::Answer(answer) => answer,
         Raw::NotUnderstood(why) => return Ok(Raw::NotUnderstood(why)),
     };
-    understood(web, drained(answer, |body| wire::read_list(body, reference)))
+    understood(web, drained(answer, |body| wire::read_list(body, query)))
 }
 
 /// Sends `body`, a command and a pack. With `discover` it first asks for what the server can do.

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
-use super::{Advertisement, Packet, Report, list_request, read_list, read_packet, write_packet};
+use super::{Advertisement, Packet, Query, Report, list_request, read_list, read_packet, write_packet};
+
+const MAIN: Query<'static> = Query { reference: "refs/heads/main", tags: false };
 
 const ID: &str = "1234567890123456789012345678901234567890";
 
@@ -30,15 +32,39 @@ fn packets_end_where_their_length_says() {
 
 #[test]
 fn a_list_is_asked_for_in_one_message() {
-    let request = String::from_utf8(list_request("refs/heads/main", "git/x")).unwrap();
+    let request = String::from_utf8(list_request(&MAIN, "git/x")).unwrap();
     assert_eq!(request, "0014command=ls-refs\n0010agent=git/x\n0001001fref-prefix refs/heads/main\n0000");
+}
+
+#[test]
+fn tags_are_listed_with_what_they_tag() {
+    let query = Query { tags: true, ..MAIN };
+    let request = String::from_utf8(list_request(&query, "git/x")).unwrap();
+    assert_eq!(
+        request,
+        "0014command=ls-refs\n0010agent=git/x\n00010009peel\n001fref-prefix refs/heads/main\n\
+         0022ref-prefix refs/tags/ok/main/\n0020ref-prefix refs/tags/reset/\n0000"
+    );
+    let target = "2".repeat(40);
+    let lines = [
+        format!("{ID} refs/heads/main\n"),
+        format!("{ID} refs/tags/ok/main/a peeled:{target}\n"),
+        format!("{ID} refs/tags/ok/main/lightweight\n"),
+    ];
+    let lines: Vec<_> = lines.iter().map(String::as_bytes).collect();
+    let listing = read_list(&*packets(&lines), &query).unwrap();
+    assert_eq!(listing.tip.unwrap().to_string(), ID);
+    assert_eq!(listing.tags.len(), 1);
+    assert_eq!(listing.tags[0].target.to_string(), target);
+    let bad = format!("{ID} refs/tags/ok/main/a peeled:{}\n", "z".repeat(40));
+    assert!(read_list(&*packets(&[bad.as_bytes()]), &query).is_err());
 }
 
 #[test]
 fn only_the_branch_itself_is_found() {
     let line = |name: &str| format!("{ID} {name}\n").into_bytes();
     let find = |lines: &[&[u8]]| {
-        read_list(&*packets(lines), "refs/heads/main").map(|id| id.map(|id| id.to_string()))
+        read_list(&*packets(lines), &MAIN).map(|listing| listing.tip.map(|id| id.to_string()))
     };
     assert_eq!(find(&[]).unwrap(), None);
     assert_eq!(find(&[&line("refs/heads/main2"), &line("refs/heads/main/x")]).unwrap(), None);
@@ -46,8 +72,8 @@ fn only_the_branch_itself_is_found() {
     assert_eq!(find(&[&line("refs/heads/main2"), &attributes]).unwrap(), Some(ID.to_owned()));
     assert!(find(&[b"ERR no\n"]).is_err());
     assert!(find(&[b"unborn HEAD\n"]).is_err());
-    assert!(read_list(&b""[..], "refs/heads/main").is_err());
-    assert!(read_list(&b"0001"[..], "refs/heads/main").is_err());
+    assert!(read_list(&b""[..], &MAIN).is_err());
+    assert!(read_list(&b"0001"[..], &MAIN).is_err());
 }
 
 #[test]
@@ -91,7 +117,7 @@ proptest! {
     fn no_bytes_make_it_panic(bytes: Vec<u8>, lines: Vec<Vec<u8>>) {
         let lines: Vec<_> = lines.iter().map(Vec::as_slice).collect();
         for bytes in [bytes, packets(&lines), packets(&[&[&[1], &*packets(&lines)].concat()])] {
-            drop(read_list(&*bytes, "refs/heads/main"));
+            drop(read_list(&*bytes, &MAIN));
             drop(Advertisement::read(&*bytes));
             drop(Report::read(&*bytes));
         }

@@ -31,10 +31,10 @@ pub(super) fn git(paths: &Paths, settings: &Settings) -> Finding {
         at: None,
     };
     match settings::fetcher(paths, settings).exchange(&request, &[], &mut std::io::sink()) {
-        Ok(Reply::Changed { tip }) => {
+        Ok(Reply::Changed { tip, .. }) => {
             Finding::ok("git", format!("{} is at {}", settings.branch, tip.short()))
         }
-        Ok(Reply::Diverged { tip }) => {
+        Ok(Reply::Diverged { tip, .. }) => {
             Finding::fail("git", &newest::refused(&revision::diverged(tip, settings.introduction.commit)))
         }
         Ok(Reply::Failed(failure)) | Err(failure) => Finding::fail("git", &newest::failed(failure)),

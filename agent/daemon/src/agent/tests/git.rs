@@ -18,7 +18,7 @@ use holdfast_trust::{
     commit::Commit,
     identity::Identity,
     introduce,
-    sign::{NewCommit, SecretKey},
+    sign::{NewCommit, NewTag, SecretKey},
     stream,
     tree::{self, Entry, Mode},
 };
@@ -32,7 +32,7 @@ use crate::{
 
 const FLEET: &str = "6f1c0d2a9b3e4f5061728394a5b6c7d8";
 
-/// The server and its one author, alice.
+/// The server. Its author is alice, and whoever else a test lets sign.
 #[derive(Debug, Clone)]
 pub(super) struct Git(Arc<Mutex<Repository>>);
 
@@ -44,6 +44,12 @@ struct Repository {
     pushes: u32,
     streams: u32,
     time: i64,
+    /// The tags by their names on the server.
+    tags: BTreeMap<String, ObjectId>,
+    /// What stands in the policy below its head.
+    policy: String,
+    /// Who is listed beside alice.
+    people: Vec<&'static str>,
 }
 
 /// What the status branch holds.
@@ -55,7 +61,14 @@ pub(super) struct Published {
 }
 
 fn author() -> SecretKey {
-    SecretKey::from_seed(&[1; 32])
+    person("alice@example.com")
+}
+
+/// The key that somebody with this name always has.
+fn person(name: &str) -> SecretKey {
+    let mut seed = [1; 32];
+    seed.iter_mut().zip(name.bytes()).for_each(|(to, byte)| *to = byte);
+    SecretKey::from_seed(&seed)
 }
 
 fn host_key() -> SecretKey {
@@ -71,25 +84,63 @@ impl Git {
         git
     }
 
+    /// The same with more in the policy, and more people who are listed.
+    pub(super) fn with_policy(policy: &str, people: &[&'static str], files: &[(&str, &str)]) -> Self {
+        let git = Self(Arc::default());
+        git.locked().time = super::now() - 3600;
+        git.set_policy(policy, people);
+        git.commit(files);
+        git
+    }
+
+    /// What commits hold from now on.
+    pub(super) fn set_policy(&self, policy: &str, people: &[&'static str]) {
+        let mut server = self.locked();
+        policy.clone_into(&mut server.policy);
+        people.clone_into(&mut server.people);
+    }
+
     fn locked(&self) -> MutexGuard<'_, Repository> {
         self.0.lock().unwrap()
     }
 
     /// Adds a signed commit to `main`.
     pub(super) fn commit(&self, files: &[(&str, &str)]) -> ObjectId {
-        self.add(files, Some(&author()))
+        self.add("a change\n", files, Some(&author()))
     }
 
     /// Adds a commit without a signature to `main`.
     pub(super) fn commit_unsigned(&self, files: &[(&str, &str)]) -> ObjectId {
-        self.add(files, None)
+        self.add("a change\n", files, None)
     }
 
-    fn add(&self, files: &[(&str, &str)], key: Option<&SecretKey>) -> ObjectId {
+    /// Adds a signed commit with this message to `main`.
+    pub(super) fn commit_saying(&self, message: &str, files: &[(&str, &str)]) -> ObjectId {
+        self.add(message, files, Some(&author()))
+    }
+
+    /// Removes all tags.
+    pub(super) fn forget_tags(&self) {
+        self.locked().tags.clear();
+    }
+
+    /// Pushes a signed tag.
+    pub(super) fn tag(&self, name: &str, target: ObjectId, signer: &str, message: &str) {
+        let mut server = self.locked();
+        let time = UnixTime::from_seconds(server.time);
+        let tagger = Identity::new(signer, signer, time);
+        let new = NewTag { target, name, tagger, message };
+        let id = server.objects.insert(new.sign(&person(signer)).unwrap()).unwrap();
+        server.tags.insert(name.to_owned(), id);
+    }
+
+    fn add(&self, message: &str, files: &[(&str, &str)], key: Option<&SecretKey>) -> ObjectId {
         let mut server = self.locked();
         server.time += 1;
-        let policy = format!("format = 1\nfleet = \"{FLEET}\"\nref = \"refs/heads/main\"\n");
-        let signers = format!("alice@example.com namespaces=\"git\" {}\n", author().public());
+        let policy = format!("format = 1\nfleet = \"{FLEET}\"\nref = \"refs/heads/main\"\n{}", server.policy);
+        let line = |name: &str| format!("{name} namespaces=\"git\" {}\n", person(name).public());
+        let signers: String =
+            ["alice@example.com"].iter().chain(&server.people).map(|name| line(name)).collect();
         let mut all: BTreeMap<&str, &str> = files.iter().copied().collect();
         all.insert(".trust/policy.toml", &policy);
         all.insert(".trust/allowed_signers", &signers);
@@ -97,9 +148,9 @@ impl Git {
             tree: server.tree("", &all),
             parents: server.references.get("refs/heads/main").copied().into_iter().collect(),
             author: Identity::new("Alice", "alice@example.com", UnixTime::from_seconds(server.time)),
-            message: "a change\n",
+            message,
         };
-        let mut commit = new.sign(&author()).unwrap();
+        let mut commit = new.sign(key.unwrap_or(&author())).unwrap();
         if key.is_none() {
             let text = String::from_utf8(commit.data).unwrap();
             let (head, rest) = text.split_once("gpgsig ").unwrap();
@@ -202,16 +253,21 @@ impl Remote for Git {
         match request {
             Request::Poll { reference, known, .. } => {
                 let tip = server.references[reference];
-                if *known == Some(tip) {
+                let tags = format!("{:?}", server.tags);
+                if known.as_ref().is_some_and(|known| {
+                    known.tip == tip && known.tags.as_ref().is_none_or(|known| *known == tags)
+                }) {
                     return Ok(Reply::Unchanged);
                 }
                 server.streams += 1;
                 let mut stream = stream::Writer::new(&mut received, &Limits::default()).unwrap();
-                for (_, object) in server.objects.iter() {
+                let listed = |id: &ObjectId| server.tags.values().any(|tag| tag == id);
+                let sent = |id: &ObjectId, object: &Object| object.kind != ObjectKind::Tag || listed(id);
+                for (_, object) in server.objects.iter().filter(|(id, object)| sent(id, object)) {
                     stream.write(object.kind, &object.data).unwrap();
                 }
                 stream.finish().unwrap();
-                Ok(Reply::Changed { tip })
+                Ok(Reply::Changed { tip, tags })
             }
             Request::Push { reference, old, new, .. } => {
                 let current = server.references.get(reference).copied();
