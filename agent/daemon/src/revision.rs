@@ -9,8 +9,8 @@ use holdfast_schema::{
     status::StatusProblem,
 };
 use holdfast_trust::{
-    IndexedObjects, Limits, ObjectId, Objects as _, Reason, Refusal, Request, Verified, tree::Mode, verify,
-    walk,
+    IndexedObjects, Limits, ObjectId, Objects as _, Reason, Refusal, Request, Verified, check_state,
+    tree::Mode, verify, walk,
 };
 
 use crate::document;
@@ -63,6 +63,12 @@ pub fn resolve(
     facts: &Facts,
 ) -> Result<Resolved, Vec<StatusProblem>> {
     let commit = verified.commit().to_string();
+    check_state(&**objects, verified, &Limits::default()).map_err(|why| {
+        let message = format!("commit {} is refused: {}", verified.commit().short(), one_line(&why));
+        let code = why.code();
+        let remedy = Some(holdfast_trust::remedy(code).to_owned());
+        vec![StatusProblem { code: code.to_owned(), message, remedy, commit: Some(commit.clone()), at: None }]
+    })?;
     let repository = repository(objects, verified).map_err(|problem| vec![problem])?;
     Fleet::new(&repository)
         .resolve(host, facts)

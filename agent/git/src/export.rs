@@ -35,34 +35,49 @@ pub(crate) enum Chain {
 pub(crate) struct Begins {
     /// The commit that the host stands at.
     pub(crate) base: ObjectId,
-    /// Commits that resets lead to.
+    /// Commits that resets lead to: where no way leads to the base, the one that is farthest from the tip.
     pub(crate) resets: HashSet<ObjectId>,
 }
 
-/// Follows first parents from `tip` to the first commit where the chain may begin.
-pub(crate) fn chain(objects: &Objects, begins: &Begins, tip: ObjectId) -> Result<Chain, Fault> {
+/// Follows first parents from `tip` to where the chain may begin. Unless it is the `last` try, a commit that is not here
+/// may still be fetched.
+pub(crate) fn chain(objects: &Objects, begins: &Begins, tip: ObjectId, last: bool) -> Result<Chain, Fault> {
     let limit = Limits::default().chain_commits;
-    let mut commits = vec![tip];
-    let mut at = tip;
-    loop {
-        let Some(commit) = objects.find(at)? else { return Ok(Chain::Cut) };
-        if commit.kind != ObjectKind::Commit {
-            return Err(Fault::Protocol(format!("{at} should be a commit and is a {}", commit.kind)));
-        }
-        if at == begins.base || begins.resets.contains(&at) {
-            commits.reverse();
-            return Ok(Chain::Whole(commits));
-        }
-        let Some(parent) = CommitRefIter::from_bytes(&commit.data, SHA1).parent_ids().next() else {
-            return Ok(Chain::Apart);
-        };
-        at = ids::from_git(&parent);
-        commits.push(at);
-        if commits.len() > limit as usize {
+    let mut commits = Vec::new();
+    let mut reset = None;
+    let mut next = Some(tip);
+    let end = loop {
+        let Some(at) = next else { break Chain::Apart };
+        if commits.len() >= limit as usize {
+            if reset.is_some() {
+                break Chain::Apart;
+            }
             return Err(Fault::Limit(format!(
                 "there are more than {limit} commits between {} and {tip}",
                 begins.base
             )));
+        }
+        let Some(commit) = objects.find(at)? else { break Chain::Cut };
+        if commit.kind != ObjectKind::Commit {
+            return Err(Fault::Protocol(format!("{at} should be a commit and is a {}", commit.kind)));
+        }
+        commits.push(at);
+        if at == begins.base {
+            commits.reverse();
+            return Ok(Chain::Whole(commits));
+        }
+        if begins.resets.contains(&at) {
+            reset = Some(commits.len());
+        }
+        next = CommitRefIter::from_bytes(&commit.data, SHA1).parent_ids().next().map(|id| ids::from_git(&id));
+    };
+    match (reset, end) {
+        (None, end) => Ok(end),
+        (Some(_), Chain::Cut) if !last => Ok(Chain::Cut),
+        (Some(length), _) => {
+            commits.truncate(length);
+            commits.reverse();
+            Ok(Chain::Whole(commits))
         }
     }
 }

@@ -82,12 +82,12 @@ pub(crate) fn bring(
     let (base, tip) = (wanted.begins.base, wanted.tip);
     let mut visit = Visit { link, mirror, session, wanted };
     if let Some(have) = mirror.tip().filter(|_| !mirror.is_fragmented()) {
-        match visit.chain()? {
+        match visit.chain(false)? {
             Chain::Whole(commits) => return visit.done(commits),
             Chain::Apart => return Ok(None),
             Chain::Cut => visit.fetch(&[tip], Some(have), Depth::Missing)?,
         }
-        match visit.chain()? {
+        match visit.chain(false)? {
             Chain::Whole(commits) => return visit.done(commits),
             Chain::Apart => return Ok(None),
             Chain::Cut => {}
@@ -102,14 +102,14 @@ pub(crate) fn bring(
             Err(Fault::Protocol(_) | Fault::NoRepository(_)) => {}
             Err(why) => return Err(why),
         }
-        match visit.chain()? {
+        match visit.chain(false)? {
             Chain::Whole(commits) => return visit.done(commits),
             Chain::Apart => return Ok(None),
             Chain::Cut => mirror.renew()?,
         }
     }
     visit.fetch(&[tip], None, Depth::Missing)?;
-    match visit.chain()? {
+    match visit.chain(true)? {
         Chain::Whole(commits) => visit.done(commits),
         Chain::Apart | Chain::Cut => Ok(None),
     }
@@ -152,8 +152,8 @@ impl Visit<'_, '_> {
         Ok(())
     }
 
-    fn chain(&self) -> Result<Chain, Fault> {
-        export::chain(&self.mirror.objects()?, &self.wanted.begins, self.wanted.tip)
+    fn chain(&self, last: bool) -> Result<Chain, Fault> {
+        export::chain(&self.mirror.objects()?, &self.wanted.begins, self.wanted.tip, last)
     }
 
     /// The commits are here; brings the tags on them.

@@ -212,7 +212,7 @@ fn look(
 
 /// What is wanted, from a repository on this machine; `None` if the tip does not descend from where the chain may begin.
 fn of_local(objects: Objects, wanted: &Wanted, at: ObjectId) -> Result<Option<Export>, Fault> {
-    match export::chain(&objects, &wanted.begins, wanted.tip)? {
+    match export::chain(&objects, &wanted.begins, wanted.tip, true)? {
         Chain::Whole(commits) => {
             let tags = wanted.tags_on(&commits)?;
             export(objects, &Brought { commits, tags }, wanted, at).map(Some)

@@ -105,6 +105,12 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "Set `git config gpg.format ssh`, use a key of `ssh-keygen -t ed25519`, and sign with `git commit --amend -S`.",
     ),
     (
+        "E_STATE",
+        "A signed message says by State-SHA256 what the commit's files are, and they are something else.",
+        "If the message was made before the last change, sign anew. Otherwise somebody attacks the repository: compare the \
+         files with those of whoever signed.",
+    ),
+    (
         "E_STORE",
         "Objects that this host had fetched cannot be read back as they were.",
         "They are fetched again by themselves. If it stays so, check the host's disk.",

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FleetId, ObjectId, PayloadDigest, UnixTime};
+use crate::{FleetId, ObjectId, PayloadDigest, UnixTime, rules::Texts};
 
 /// The last verified revision. Whoever keeps it must keep it where only root writes, and before the first change is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,4 +20,10 @@ pub struct Ratchet {
     pub newest: UnixTime,
     /// Who signed it.
     pub people: Vec<String>,
+    /// What they said, by `State-SHA256`, that its files are.
+    #[serde(default)]
+    pub states: Vec<String>,
+    /// Who may change what from there on, to judge a reset when the commit itself can no longer be had.
+    #[serde(default)]
+    pub rules: Option<Texts>,
 }

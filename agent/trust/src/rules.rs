@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     Limits, ObjectId, ObjectKind, Objects, StoreError, UnixTime,
     key::shown,
@@ -25,6 +27,15 @@ pub struct Rules {
     pub policy: Policy,
     /// `.trust/allowed_signers`.
     pub signers: Signers,
+    texts: Texts,
+}
+
+/// The two files as they are written, which is how a host keeps them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Texts {
+    policy: String,
+    signers: String,
 }
 
 /// Why a revision's rules cannot be had. There is no such thing as no rules.
@@ -101,6 +112,9 @@ impl RulesError {
 impl Rules {
     /// Judges the two files' contents together.
     pub fn parse(policy: &[u8], signers: &[u8]) -> Result<Self, RulesError> {
+        // What is not text is refused by both.
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let texts = Texts { policy: text(policy), signers: text(signers) };
         let policy = Policy::parse(policy).map_err(RulesError::Policy)?;
         let signers = Signers::parse(signers).map_err(RulesError::Signers)?;
         let listed = signers.people();
@@ -108,7 +122,17 @@ impl Rules {
         if let Some(name) = named.into_iter().find(|name| !listed.contains(name.as_str())) {
             return Err(RulesError::Unlisted(name.clone()));
         }
-        Ok(Self { policy, signers })
+        Ok(Self { policy, signers, texts })
+    }
+
+    /// Judges what a host kept.
+    pub(crate) fn recall(texts: &Texts) -> Result<Self, RulesError> {
+        Self::parse(texts.policy.as_bytes(), texts.signers.as_bytes())
+    }
+
+    /// The two files, to be kept.
+    pub(crate) fn texts(&self) -> &Texts {
+        &self.texts
     }
 
     /// Checks that with the keys that are valid at a time everything can still be changed, so that nobody locks the fleet

@@ -8,6 +8,12 @@ pub(crate) const DEPLOY: &str = "Deploy";
 /// The trailer that says down to which commit everything was looked at.
 pub(crate) const VOUCH: &str = "Vouch";
 
+/// The trailer that says what a revision's files are.
+pub(crate) const STATE: &str = "State-SHA256";
+/// The trailers of a reset: which fleet, and which revisions it leads on from.
+pub(crate) const FLEET: &str = "Fleet";
+pub(crate) const FROM: &str = "From";
+
 /// The values of every trailer with this name, as it is written.
 pub(crate) fn values<'a>(message: &'a [u8], name: &str) -> Vec<&'a str> {
     let Ok(text) = str::from_utf8(message) else { return Vec::new() };

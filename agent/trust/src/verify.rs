@@ -9,12 +9,15 @@
 //! came in with the gap. Only who signs the trailer `Vouch: <last verified commit>` says that they looked at everything
 //! since then.
 //!
+//! Where a history had to be rewritten, tags that are called `reset/<epoch>/<anything>` lead from the last verified commit to
+//! another one, if as many people sign them as may change `.trust/`.
+//!
 //! Of every commit on the chain the objects must hold the commit, its root tree and all of `.trust/`; every directory
 //! where the policy has rules about paths; and the tags. A file's content is not looked at.
 //!
 //! This is the only place that makes a [`Verified`].
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     FleetId, Limits, Object, ObjectId, ObjectKind, Objects, PayloadDigest, UnixTime,
@@ -30,6 +33,7 @@ mod approvals;
 mod chain;
 mod judge;
 mod quorums;
+mod reset;
 #[cfg(test)]
 mod tests;
 
@@ -77,22 +81,41 @@ struct Link {
     /// The latest committer time on the chain so far.
     newest: UnixTime,
     people: Vec<String>,
+    /// What they said that the files are.
+    states: BTreeSet<String>,
     /// The tree of `.trust/`.
     folder: ObjectId,
     rules: Arc<Rules>,
+}
+
+/// The people whose word counted, and what they said that the files are.
+#[derive(Debug, Default)]
+struct Agreed {
+    people: BTreeSet<String>,
+    states: BTreeSet<String>,
 }
 
 impl Link {
     fn new(
         id: ObjectId,
         commit: &Commit<'_>,
-        people: Vec<String>,
+        Agreed { people, states }: Agreed,
         folder: ObjectId,
         rules: Arc<Rules>,
     ) -> Self {
         let time = commit.committer.time;
         let payload = commit.payload.digest();
-        Self { commit: id, payload, tree: commit.tree, time, newest: time, people, folder, rules }
+        Self {
+            commit: id,
+            payload,
+            tree: commit.tree,
+            time,
+            newest: time,
+            people: people.into_iter().collect(),
+            states,
+            folder,
+            rules,
+        }
     }
 }
 
@@ -122,6 +145,11 @@ impl Verified {
         &self.0.people
     }
 
+    /// What they said, by `State-SHA256`, that its files are; see [`crate::check_state`].
+    pub fn states(&self) -> &BTreeSet<String> {
+        &self.0.states
+    }
+
     /// Which fleet it belongs to.
     pub fn fleet(&self) -> FleetId {
         self.0.rules.policy.fleet
@@ -141,6 +169,8 @@ impl Verified {
             time: self.0.time,
             newest: self.0.newest,
             people: self.0.people.clone(),
+            states: self.0.states.iter().cloned().collect(),
+            rules: Some(self.0.rules.texts().clone()),
         }
     }
 }

@@ -1,13 +1,17 @@
-//! Tags that approve commits: `ok/<branch>/<anything>`.
+//! Tags that say something about commits: `ok/<branch>/<anything>` and `reset/<epoch>/<anything>`.
 
 use std::collections::HashMap;
 
 use super::Request;
 use crate::{ObjectId, ObjectKind, Objects, Reason, Refusal, limits::Exceeded, policy, tag::Tag};
 
-/// The tags that approve a commit for the branch that is asked about, by commit. Nobody has looked at their signatures.
+/// The tags that approve a commit for the branch that is asked about, and those that lead a reset to it, by commit. Nobody
+/// has looked at their signatures.
 #[derive(Debug, Default)]
-pub(super) struct Approvals(HashMap<ObjectId, Vec<ObjectId>>);
+pub(super) struct Approvals {
+    approvals: HashMap<ObjectId, Vec<ObjectId>>,
+    resets: HashMap<ObjectId, Vec<ObjectId>>,
+}
 
 impl Approvals {
     /// Finds them. A tag that is not canonical, or is called otherwise, is none.
@@ -16,20 +20,30 @@ impl Approvals {
         let tags = objects.tags();
         Exceeded::check("tags", tags.len() as u64, request.limits.tags.into())
             .map_err(|why| refuse(Reason::Limit(why)))?;
-        let mut approvals: HashMap<_, Vec<_>> = HashMap::new();
+        let mut found = Self::default();
         for id in tags {
             let Some(object) = objects.get(&id).map_err(|why| refuse(why.into()))? else { continue };
             let Ok(tag) = Tag::parse(&object.data) else { continue };
-            if tag.kind == ObjectKind::Commit && is_approval(tag.name, policy::branch(request.reference)) {
-                approvals.entry(tag.target).or_default().push(id);
+            if tag.kind != ObjectKind::Commit {
+                continue;
+            }
+            if is_approval(tag.name, policy::branch(request.reference)) {
+                found.approvals.entry(tag.target).or_default().push(id);
+            } else if reset_epoch(tag.name).is_some() {
+                found.resets.entry(tag.target).or_default().push(id);
             }
         }
-        Ok(Self(approvals))
+        Ok(found)
     }
 
-    /// The tags on a commit.
+    /// The tags that approve a commit.
     pub(super) fn of(&self, commit: ObjectId) -> &[ObjectId] {
-        self.0.get(&commit).map_or(&[], Vec::as_slice)
+        self.approvals.get(&commit).map_or(&[], Vec::as_slice)
+    }
+
+    /// The tags that lead to a commit.
+    pub(super) fn resets_to(&self, commit: ObjectId) -> &[ObjectId] {
+        self.resets.get(&commit).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -37,4 +51,11 @@ impl Approvals {
 fn is_approval(name: &str, branch: &str) -> bool {
     let rest = name.strip_prefix("ok/").and_then(|rest| rest.strip_prefix(branch)?.strip_prefix('/'));
     rest.is_some_and(|rest| !rest.contains('/'))
+}
+
+/// The epoch in a tag's name that is `reset/<epoch>/` and one more part, which is anything.
+pub(super) fn reset_epoch(name: &str) -> Option<u64> {
+    let (epoch, rest) = name.strip_prefix("reset/")?.split_once('/')?;
+    let number: u64 = epoch.parse().ok()?;
+    (!rest.contains('/') && number.to_string() == epoch).then_some(number)
 }

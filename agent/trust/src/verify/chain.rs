@@ -26,11 +26,22 @@ impl Judge<'_> {
         let mut chain = Vec::new();
         let mut sides = Vec::new();
         let mut id = tip;
+        // Why a reset that somebody wants does not hold.
+        let mut objection = None;
         loop {
             let refuse = |reason| Refusal { commit: id, reason };
-            let object = load(self.objects, id).map_err(refuse)?;
+            let object = match load(self.objects, id) {
+                // Where no way leads to the last verified commit, only what follows a reset was fetched.
+                Err(Reason::Missing) if objection.is_some() => break,
+                object => object.map_err(refuse)?,
+            };
             if let Some(link) = self.begin(id, &object) {
                 return Ok((link.map_err(refuse)?, chain));
+            }
+            match ratchet.and_then(|ratchet| self.reset(id, &object, ratchet)) {
+                Some(Ok(link)) => return Ok((link, chain)),
+                Some(Err(reason)) => objection = Some(refuse(reason)),
+                None => {}
             }
             chain.push(id);
             Exceeded::check("commits to verify", chain.len() as u64, limits.chain_commits.into())
@@ -43,6 +54,9 @@ impl Judge<'_> {
             };
             sides.extend(parents.take(SIDES));
             id = first;
+        }
+        if let Some(refusal) = objection {
+            return Err(refusal);
         }
         let foxtrot = self.is_behind(sides, base);
         let reason = if foxtrot { Reason::Foxtrot { base } } else { Reason::NotFastForward { base } };

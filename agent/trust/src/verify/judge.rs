@@ -1,11 +1,8 @@
 //! What must be true of one commit.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
-use super::{Link, Request, approvals::Approvals, load, quorums, signature};
+use super::{Agreed, Link, Request, approvals::Approvals, load, quorums, signature};
 use crate::{
     Object, ObjectId, Objects, Ratchet, Reason, UnixTime,
     commit::Commit,
@@ -14,7 +11,7 @@ use crate::{
     signers::Signer,
     sshsig::Signature,
     tag::Tag,
-    trailer::{self, DEPLOY, VOUCH},
+    trailer::{self, DEPLOY, STATE, VOUCH},
 };
 
 /// Judges commits for one request.
@@ -55,7 +52,7 @@ impl Walk {
         if policy.intent && !trailer::values(commit.message, DEPLOY).contains(&policy.branch()) {
             return Err(Reason::Intent { branch: policy.branch().to_owned() });
         }
-        Ok(Word { signature, payload: commit.payload, time: commit.committer.time })
+        Ok(Word { signature, payload: commit.payload, time: commit.committer.time, message: commit.message })
     }
 
     pub(super) fn advance(&mut self, link: Link) {
@@ -68,10 +65,11 @@ impl Walk {
 }
 
 /// Somebody's signed word for a commit: the commit's own signature, or that of a tag on it.
-struct Word<'a> {
-    signature: Signature,
-    payload: Payload<'a>,
-    time: UnixTime,
+pub(super) struct Word<'a> {
+    pub(super) signature: Signature,
+    pub(super) payload: Payload<'a>,
+    pub(super) time: UnixTime,
+    pub(super) message: &'a [u8],
 }
 
 impl Word<'_> {
@@ -98,14 +96,19 @@ impl Judge<'_> {
     ) -> Result<Link, Reason> {
         let folder = rules::folder(self.objects, commit.tree)?;
         let rules = self.rules(folder)?;
-        Ok(Link { newest: ratchet.newest, ..Link::new(id, commit, ratchet.people.clone(), folder, rules) })
+        let agreed = Agreed {
+            people: ratchet.people.iter().cloned().collect(),
+            states: ratchet.states.iter().cloned().collect(),
+        };
+        Ok(Link { newest: ratchet.newest, ..Link::new(id, commit, agreed, folder, rules) })
     }
 
     /// The introduced commit, which its own rules must allow: nothing stands before it but the introduction.
     pub(super) fn introduced(&self, id: ObjectId, object: &Object) -> Result<Link, Reason> {
         let commit = Commit::parse(&object.data)?;
         let time = commit.committer.time;
-        let word = Word { signature: signature(&commit)?, payload: commit.payload, time };
+        let word =
+            Word { signature: signature(&commit)?, payload: commit.payload, time, message: commit.message };
         let (found, wanted) = (word.signature.key.fingerprint(), self.request.introduction.key);
         if found != wanted {
             return Err(Reason::IntroducedKey { found, wanted });
@@ -113,9 +116,9 @@ impl Judge<'_> {
         let folder = rules::folder(self.objects, commit.tree)?;
         let rules = self.rules(folder)?;
         self.reference(&rules)?;
-        let signer = word.signer(&rules, id)?.principal.clone();
+        word.signer(&rules, id)?;
         rules.check_quorums(time)?;
-        Ok(Link::new(id, &commit, vec![signer], folder, rules))
+        Ok(Link::new(id, &commit, agreed([&word], &rules, id), folder, rules))
     }
 
     /// Judges the next commit of the chain by the rules of the last verified one.
@@ -132,19 +135,17 @@ impl Judge<'_> {
             Ok(word) => (Some(word), None),
             Err(reason) => (None, Some(reason)),
         };
-        let mut agreed = people(&approvals, &base.rules, base.commit);
-        match own.as_ref().map(|word| word.signer(&base.rules, base.commit)) {
-            Some(Ok(signer)) => drop(agreed.insert(signer.principal.clone())),
-            Some(Err(reason)) => objection = Some(reason),
-            None => {}
+        if let Some(Err(reason)) = own.as_ref().map(|word| word.signer(&base.rules, base.commit)) {
+            objection = Some(reason);
         }
+        let agreed = agreed(approvals.iter().chain(&own), &base.rules, base.commit);
         // Before anything else of the commit is looked at.
-        if agreed.is_empty() {
+        if agreed.people.is_empty() {
             return Err(objection.unwrap_or(Reason::Unsigned));
         }
         for needed in quorums::needed(self.objects, &base.rules, base.tree, commit.tree, self.request.limits)?
         {
-            let Err(threshold) = needed.check(&agreed) else { continue };
+            let Err(threshold) = needed.check(&agreed.people) else { continue };
             // Who signed it would perhaps be enough, had they said what for.
             return Err(objection
                 .filter(|reason| matches!(reason, Reason::Intent { .. }))
@@ -156,12 +157,10 @@ impl Judge<'_> {
         let mut rules = Arc::clone(&base.rules);
         if folder != base.folder {
             rules = self.rules(folder)?;
-            let proven = people(approvals.iter().chain(&own), &rules, id);
-            succeeds(&base.rules, &rules, time, &proven)?;
+            succeeds(&base.rules, &rules, time, &self::agreed(approvals.iter().chain(&own), &rules, id))?;
         }
         self.reference(&rules)?;
-        let people = agreed.into_iter().collect();
-        Ok(Link { newest: base.newest.max(time), ..Link::new(id, &commit, people, folder, rules) })
+        Ok(Link { newest: base.newest.max(time), ..Link::new(id, &commit, agreed, folder, rules) })
     }
 
     /// The word of who approved the commit with this tag.
@@ -174,7 +173,8 @@ impl Judge<'_> {
         if early || late || !walk.covers(commit, tag.message) {
             return None;
         }
-        Some(Word { signature: Signature::parse(tag.signature?).ok()?, payload: tag.payload, time })
+        let signature = Signature::parse(tag.signature?).ok()?;
+        Some(Word { signature, payload: tag.payload, time, message: tag.message })
     }
 
     /// The tags that approve a commit.
@@ -198,7 +198,7 @@ impl Judge<'_> {
     }
 
     /// Reads the rules of one revision, which must be this fleet's.
-    fn rules(&self, folder: ObjectId) -> Result<Arc<Rules>, Reason> {
+    pub(super) fn rules(&self, folder: ObjectId) -> Result<Arc<Rules>, Reason> {
         let rules = Rules::read(self.objects, folder, self.request.limits)?;
         let (found, wanted) = (rules.policy.fleet, self.request.introduction.fleet);
         if found != wanted {
@@ -219,17 +219,22 @@ impl Judge<'_> {
 }
 
 /// The people whose word counts by these rules, each once, however many keys and tags they used.
-fn people<'a>(
+pub(super) fn agreed<'a>(
     words: impl IntoIterator<Item = &'a Word<'a>>,
     rules: &Rules,
     by: ObjectId,
-) -> BTreeSet<String> {
-    let signers = words.into_iter().filter_map(|word| word.signer(rules, by).ok());
-    signers.map(|signer| signer.principal.clone()).collect()
+) -> Agreed {
+    let mut agreed = Agreed::default();
+    for word in words {
+        let Ok(signer) = word.signer(rules, by) else { continue };
+        agreed.people.insert(signer.principal.clone());
+        agreed.states.extend(trailer::values(word.message, STATE).into_iter().map(str::to_owned));
+    }
+    agreed
 }
 
 /// Whether rules may follow others, if these people have signed with keys that the new ones list.
-fn succeeds(old: &Rules, new: &Rules, time: UnixTime, proven: &BTreeSet<String>) -> Result<(), Reason> {
+pub(super) fn succeeds(old: &Rules, new: &Rules, time: UnixTime, proven: &Agreed) -> Result<(), Reason> {
     if old.policy.epoch.is_some() || new.policy.epoch.is_some() {
         let wanted = old.policy.epoch.unwrap_or(0).saturating_add(1);
         if new.policy.epoch != Some(wanted) {
@@ -239,5 +244,5 @@ fn succeeds(old: &Rules, new: &Rules, time: UnixTime, proven: &BTreeSet<String>)
     new.check_quorums(time)?;
     // Whoever is to change the rules from here on must have shown that they can.
     let root = quorums::root(new);
-    quorums::Needed { what: format!("{} of its own rules", root.what), ..root }.check(proven)
+    quorums::Needed { what: format!("{} of its own rules", root.what), ..root }.check(&proven.people)
 }

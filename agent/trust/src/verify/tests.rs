@@ -18,6 +18,7 @@ mod dates;
 mod differential;
 mod malleability;
 mod objects;
+mod reset;
 mod rules;
 mod vouch;
 

@@ -93,6 +93,54 @@ async fn two_people_vouch_for_what_a_forge_merged() {
     assert_eq!(host.read("etc/motd").unwrap(), "changed\n");
 }
 
+/// A signed message says what the files are, and the server hands out something else: SHA-1 would have to be broken for
+/// that, so here the message is wrong instead.
+#[tokio::test]
+async fn files_that_are_not_what_was_signed_are_not_applied() {
+    let git = Git::new(&[("hosts/web-1.toml", MOTD)]);
+    let host = Host::new(&git);
+    let mut agent = host.agent().await;
+    cycle(&mut agent).await;
+    let wrong = format!("change\n\nState-SHA256: {}\n", "0".repeat(64));
+    git.commit_saying(&wrong, &[("hosts/web-1.toml", CHANGED)]);
+    let status = cycle(&mut agent).await;
+    assert_eq!((status.result, codes(&status)), (PassResult::Held, vec!["E_STATE"]));
+    assert!(status.problem[0].remedy.is_some());
+    assert_eq!(host.read("etc/motd").unwrap(), "hello\n");
+    // It stays so after a restart, when only the ratchet knows what was signed.
+    drop(agent);
+    let mut agent = host.agent().await;
+    assert_eq!(codes(&cycle(&mut agent).await), ["E_STATE"]);
+    git.commit_saying("change\n", &[("hosts/web-1.toml", CHANGED)]);
+    assert_eq!(codes(&cycle(&mut agent).await), Vec::<&str>::new());
+    assert_eq!(host.read("etc/motd").unwrap(), "changed\n");
+}
+
+/// The history is rewritten: two people say so in tags, and every host goes on there.
+#[tokio::test]
+async fn a_reset_by_two_people_leads_to_a_rewritten_history() {
+    let git = fleet();
+    let host = Host::new(&git);
+    let mut agent = host.agent().await;
+    cycle(&mut agent).await;
+    let old = git.tip();
+    git.set_policy(&FOUR_EYES.replace("epoch = 1", "epoch = 2"), TEAM);
+    let new = git.rewritten(&[("hosts/web-1.toml", CHANGED)]);
+    assert_eq!(codes(&cycle(&mut agent).await), ["E_NOT_FAST_FORWARD"]);
+    let message = format!("the password is out\n\nFleet: {}\nFrom: {old}\n", super::git::FLEET);
+    git.tag("reset/2/alice", new, "alice@example.com", &message);
+    assert_eq!(codes(&cycle(&mut agent).await), ["E_THRESHOLD"]);
+    assert_eq!(host.read("etc/motd").unwrap(), "hello\n");
+    git.tag("reset/2/bob", new, "bob@example.com", &message);
+    let status = cycle(&mut agent).await;
+    assert_eq!((status.result, codes(&status)), (PassResult::Converged, vec![]));
+    assert_eq!(status.revision.applied, Some(new.to_string()));
+    assert_eq!(host.read("etc/motd").unwrap(), "changed\n");
+    // There is no way back.
+    git.reset(old);
+    assert_eq!(codes(&cycle(&mut agent).await), ["E_NOT_FAST_FORWARD"]);
+}
+
 /// A commit that only needs one more word is not forgotten when the next one is pushed on top of it.
 #[tokio::test]
 async fn approvals_arrive_in_any_order() {

@@ -30,7 +30,7 @@ use crate::{
     settings::{Paths, Settings},
 };
 
-const FLEET: &str = "6f1c0d2a9b3e4f5061728394a5b6c7d8";
+pub(super) const FLEET: &str = "6f1c0d2a9b3e4f5061728394a5b6c7d8";
 
 /// The server. Its author is alice, and whoever else a test lets sign.
 #[derive(Debug, Clone)]
@@ -117,6 +117,12 @@ impl Git {
     /// Adds a signed commit with this message to `main`.
     pub(super) fn commit_saying(&self, message: &str, files: &[(&str, &str)]) -> ObjectId {
         self.add(message, files, Some(&author()))
+    }
+
+    /// Puts `main` to a commit without parents.
+    pub(super) fn rewritten(&self, files: &[(&str, &str)]) -> ObjectId {
+        self.locked().references.remove("refs/heads/main");
+        self.add("the same again\n", files, None)
     }
 
     /// Removes all tags.

@@ -103,11 +103,14 @@ fn a_ratchet_is_stored_as_plain_text() {
     assert_eq!(
         text,
         format!(
-            "fleet = \"{}\"\ncommit = \"{a}\"\npayload = \"{}\"\ntime = {}\nnewest = {}\npeople = [\"alice\"]\n",
+            "fleet = \"{}\"\ncommit = \"{a}\"\npayload = \"{}\"\ntime = {}\nnewest = {}\npeople = [\"alice\"]\nstates = []\n\n\
+             [rules]\npolicy = \"\"\"\n{}\"\"\"\nsigners = \"\"\"\n{}\"\"\"\n",
             fleet_id(),
             kept.payload,
             fleet::START + 60,
-            fleet::START + 60
+            fleet::START + 60,
+            policy(),
+            line("alice"),
         )
     );
     assert_eq!(toml::from_str::<Ratchet>(&text).unwrap(), kept);
