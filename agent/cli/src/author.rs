@@ -31,21 +31,41 @@ type Found = (PublicKey, String);
 
 /// The author that the arguments name, or the one that Git and OpenSSH know.
 pub(crate) fn find(arguments: &trust::Author, git: &StockGit, context: &Context) -> Result<Author, Failure> {
-    let (key, signing_key) = match &arguments.key {
-        Some(path) => from_file(&context.directory.join(path))?,
-        None => known(git, context.home.as_deref())?,
-    };
+    let (key, signing_key) = self::key(arguments.key.as_deref(), git, context)?;
     let person = arguments.person.clone().or_else(|| git.config("user.email")).ok_or_else(|| {
         Failure::new(Code::Person, "cannot find out who you are")
             .because("Git has no user.email and --person is not given")
     })?;
+    check_person(&person)?;
+    Ok(Author { person, key, signing_key })
+}
+
+/// Checks that a name can stand in the list of signers.
+pub(crate) fn check_person(person: &str) -> Result<(), Failure> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._+-@".contains(&byte);
     if person.is_empty() || person.len() > 100 || !person.bytes().all(plain) {
         return Err(Failure::new(Code::Person, format!("{person:?} cannot be a signer's name")).remedy_is(
             "Give another name with --person: letters, digits, '.', '_', '+', '-' and '@', no spaces.",
         ));
     }
-    Ok(Author { person, key, signing_key })
+    Ok(())
+}
+
+/// The key to sign with: that of the file, or the one that Git and OpenSSH know; and what Git is told to sign with.
+pub(crate) fn key(
+    file: Option<&Path>,
+    git: &StockGit,
+    context: &Context,
+) -> Result<(PublicKey, String), Failure> {
+    match file {
+        Some(path) => from_file(&context.directory.join(path)),
+        None => known(git, context.home.as_deref()),
+    }
+}
+
+/// Somebody's public key in a file.
+pub(crate) fn public_key(path: &Path) -> Result<PublicKey, Failure> {
+    from_file(path).map(|(key, _)| key)
 }
 
 /// The key that Git signs with, or else OpenSSH's usual one.

@@ -1,7 +1,7 @@
 //! Writes new files for an author, and never over anything.
 #![expect(clippy::disallowed_methods, reason = "this module is the room that writes an author's new files")]
 
-use std::{fs, io::Write as _, path::Path};
+use std::{fs, io::Write as _, os::unix::fs::PermissionsExt as _, path::Path};
 
 use crate::failure::{Code, Failure};
 
@@ -18,6 +18,17 @@ pub(crate) fn write_new(root: &Path, files: &[(String, String)]) -> Result<(), F
             fs::File::create_new(&path)?.write_all(text.as_bytes())
         };
         write().map_err(|why| Failure::write(&path, why))?;
+    }
+    Ok(())
+}
+
+/// The same for programs.
+pub(crate) fn write_new_programs(root: &Path, files: &[(String, String)]) -> Result<(), Failure> {
+    write_new(root, files)?;
+    for (name, _) in files {
+        let path = root.join(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+            .map_err(|why| Failure::write(&path, why))?;
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Init, context: &Context) -> Result<Exit, Failure> 
         return Err(Failure::new(Code::Git, "--commit needs git, which is not installed"));
     }
     let mut documents = sample(&arguments.host);
-    documents.extend(trust::init::documents(&author)?);
+    documents.extend(trust::init::documents(&author, &arguments.people, &context.directory)?);
     files::write_new(&root, &documents)?;
 
     let has_git = stock_git::is_installed("git");
@@ -51,7 +51,8 @@ pub(crate) fn run(arguments: &Init, context: &Context) -> Result<Exit, Failure> 
 
     let dir = arguments.dir.display();
     context.output.line(format!("made the fleet repository {}", Style::Strong.of(&dir)))?;
-    trust::init::told(&author, context)?;
+    trust::init::told(&author, &arguments.people, context)?;
+    trust::init::hook(&git, &arguments.people, context)?;
     context.output.line(next_steps(&dir.to_string(), &arguments.host, has_git, arguments.commit))?;
     Ok(Exit::Success)
 }

@@ -51,10 +51,15 @@ impl StockGit {
 
     /// Runs one command; its last words are in the failure.
     pub(crate) fn run(&self, arguments: &[&str]) -> Result<(), Failure> {
+        self.ask(arguments).map(drop)
+    }
+
+    /// Runs one command and gives what it prints, without the last line feed; its last words are in the failure.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> Result<String, Failure> {
         let tried = || format!("cannot run `git {}` in {}", arguments.join(" "), self.directory.display());
         let output = self.output(arguments).map_err(|why| Failure::new(Code::Git, tried()).because(why))?;
         if output.status.success() {
-            return Ok(());
+            return Ok(String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned());
         }
         let said = String::from_utf8_lossy(&output.stderr);
         let last = said.trim().lines().last().unwrap_or("it said nothing").to_owned();

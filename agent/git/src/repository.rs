@@ -76,6 +76,23 @@ impl LocalRepository {
         Ok(branches)
     }
 
+    /// The object ids of the tags that can say something about a branch: those in `ok/` and `reset/`.
+    fn approvals(&self) -> Vec<ObjectId> {
+        let mut tags = Vec::new();
+        let Ok(listing) = self.references.iter() else { return tags };
+        for prefix in [&b"refs/tags/ok/"[..], b"refs/tags/reset/"] {
+            let Some(found) = prefix.try_into().ok().and_then(|prefix| listing.prefixed(prefix).ok()) else {
+                continue;
+            };
+            // One that cannot be read approves nothing.
+            tags.extend(found.flatten().filter_map(|tag| match &tag.target {
+                Target::Object(id) => Some(ids::from_git(id)),
+                Target::Symbolic(_) => None,
+            }));
+        }
+        tags
+    }
+
     fn reference(&self, name: &str) -> Result<Option<ObjectId>, Fault> {
         let Ok(mut name) = PartialName::try_from(name.to_owned()) else { return Ok(None) };
         // A symbolic branch such as HEAD is followed, though not for ever.
@@ -117,6 +134,10 @@ impl LocalRepository {
 impl holdfast_trust::Objects for LocalRepository {
     fn get(&self, id: &ObjectId) -> Result<Option<Object>, StoreError> {
         self.objects.find(*id).map_err(|fault| StoreError::Other { id: *id, source: fault.into() })
+    }
+
+    fn tags(&self) -> Vec<ObjectId> {
+        self.approvals()
     }
 }
 

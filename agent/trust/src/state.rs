@@ -9,6 +9,8 @@
 //! `MODE` is Git's, such as `100644`; `LENGTH` and `SHA-256` are those of the file's bytes, of a symbolic link's target, of
 //! a submodule's commit id.
 
+use std::fmt;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -67,9 +69,9 @@ pub fn state(objects: &dyn Objects, root: ObjectId, limits: &Limits) -> Result<S
         };
         whole.update(format!("{} ", file.mode.as_str()));
         whole.update(&file.path);
-        whole.update(format!(" {} {}\n", data.len(), text(&data)));
+        whole.update(format!(" {} {}\n", data.len(), Digits(&Sha256::digest(&data))));
     }
-    Ok(print(&whole.finalize()))
+    Ok(Digits(&whole.finalize()).to_string())
 }
 
 /// Checks that a verified revision's files are what the people who signed it said.
@@ -88,13 +90,11 @@ pub fn check_state(objects: &dyn Objects, verified: &Verified, limits: &Limits) 
     }
 }
 
-fn text(data: &[u8]) -> String {
-    print(&Sha256::digest(data))
-}
+/// Hex digits.
+struct Digits<'a>(&'a [u8]);
 
-fn print(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(64);
-    // Writing to a string cannot fail.
-    drop(hex::write(&mut text, bytes));
-    text
+impl fmt::Display for Digits<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hex::write(f, self.0)
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::workstation::WorkTree;
 
@@ -16,6 +16,7 @@ use super::workstation::WorkTree;
 pub enum Trust {
     Init(Init),
     Intro(Intro),
+    Ok(Approve),
     Show(Show),
 }
 
@@ -32,13 +33,51 @@ pub struct Author {
     pub person: Option<String>,
 }
 
-/// Write .trust with your key as the only one
+/// How many people must agree to what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    /// Everybody who is listed may change everything alone
+    Solo,
+    /// Everybody who is listed may deploy alone; two must agree to a change of .trust
+    Team,
+    /// Two must agree to everything
+    FourEyes,
+}
+
+/// Who may change the fleet beside its author, and how many of them must agree.
+#[derive(Debug, Default, Args)]
+pub struct People {
+    /// How many people must agree to what [default: team if there are others, else solo]
+    #[arg(long, value_name = "LEVEL", value_enum)]
+    pub level: Option<Level>,
+
+    /// Somebody else and their SSH public key file; may be repeated
+    #[arg(long, value_name = "PERSON=FILE", value_parser = named_file)]
+    pub with: Vec<(String, PathBuf)>,
+
+    /// Install two hooks into this clone: one adds the line `Deploy: BRANCH` to messages on the branch that hosts follow,
+    /// the other looks at what is pushed there as a host would
+    #[arg(long)]
+    pub hooks: bool,
+}
+
+/// Parses `PERSON=FILE`.
+fn named_file(text: &str) -> Result<(String, PathBuf), &'static str> {
+    let (name, file) = text.split_once('=').ok_or("write PERSON=FILE, as in bob@example.com=keys/bob.pub")?;
+    Ok((name.to_owned(), file.into()))
+}
+
+/// Write .trust with your key, and perhaps those of others
 ///
-/// Writes `.trust/allowed_signers` and `.trust/policy.toml` for one person: whatever you sign is followed. Only ed25519
-/// keys are taken, plain or on a security key: `ssh-keygen -t ed25519` or `ssh-keygen -t ed25519-sk` makes one.
+/// Writes `.trust/allowed_signers` and `.trust/policy.toml`: whose signatures are followed, and how many of them it takes.
+/// Only ed25519 keys are taken, plain or on a security key: `ssh-keygen -t ed25519` makes one, or for those who may change
+/// .trust better `ssh-keygen -t ed25519-sk -O verify-required`.
 #[derive(Debug, Args)]
 #[command(after_long_help = "  holdfast trust init
       Take the key that Git signs with, or ~/.ssh/id_ed25519.pub.
+
+  holdfast trust init --level four-eyes --with bob@example.com=bob.pub --hooks
+      Let nothing be changed that two people did not agree to.
 
   holdfast trust init --key ~/.ssh/fleet.pub --person alice --configure-git
       Take another key, and tell Git to sign with it in this repository.")]
@@ -50,6 +89,10 @@ pub struct Init {
     /// Whose key it is.
     #[command(flatten)]
     pub author: Author,
+
+    /// Who else.
+    #[command(flatten)]
+    pub people: People,
 
     /// Tell Git to sign and check commits with SSH keys, in this repository only
     #[arg(long)]
@@ -76,16 +119,63 @@ pub struct Intro {
     pub work_tree: WorkTree,
 }
 
+/// Look at a change and approve it
+///
+/// Shows the whole change, asks, and makes the signed tag that approves it: `ok/BRANCH/…` on the commit, with the digest of
+/// all its files in the message. Plain `git tag -s ok/BRANCH/ANYTHING COMMIT` does too. Nothing is pushed unless you say
+/// where to.
+///
+/// A commit that a forge's merge button made is signed by nobody. Whoever approves it with --since says that they looked
+/// at everything since then, and the change that is shown is all that.
+#[derive(Debug, Args)]
+#[command(after_long_help = "  holdfast trust ok --push origin
+      Approve the newest commit.
+
+  holdfast trust ok origin/main --since 3f2a9c1 --push origin
+      Vouch for everything after 3f2a9c1, the last commit that hosts have verified.")]
+pub struct Approve {
+    /// The commit
+    #[arg(value_name = "COMMIT", default_value = "HEAD")]
+    pub commit: String,
+
+    /// Vouch for everything since this commit, which hosts have verified [default: the commit's first parent]
+    #[arg(long, value_name = "COMMIT")]
+    pub since: Option<String>,
+
+    /// What the tag says
+    #[arg(long, short, value_name = "TEXT", default_value = "Looked at and approved")]
+    pub message: String,
+
+    /// Push the tag there
+    #[arg(long, value_name = "REMOTE")]
+    pub push: Option<String>,
+
+    /// Ask nothing, and show only what changed where
+    #[arg(long, short)]
+    pub yes: bool,
+
+    /// Where.
+    #[command(flatten)]
+    pub work_tree: WorkTree,
+
+    /// Your SSH public key, or a private key with its .pub beside it [default: the one that Git signs with]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+}
+
 /// Show who may do what, and check the history
 ///
-/// Prints who may change what at a commit. With an introduction it also checks every commit from there on, as a host
-/// does, and tells which is refused and why.
+/// Prints who may change what at a commit. With an introduction, or another commit to begin at, it also checks every commit
+/// from there on, as a host does, with the ok/ and reset/ tags of this clone, and tells which is refused and why.
 #[derive(Debug, Args)]
 #[command(after_long_help = "  holdfast trust show
       Show who may do what at HEAD.
 
   holdfast trust show origin/main --introduction intro1.6f1c…
-      Would a host with this introduction follow what is on the server?")]
+      Would a host with this introduction follow what is on the server?
+
+  holdfast trust show HEAD --from origin/main
+      Would the hosts that follow origin/main follow this commit?")]
 pub struct Show {
     /// The commit
     #[arg(value_name = "COMMIT", default_value = "HEAD")]
@@ -98,6 +188,14 @@ pub struct Show {
     /// Check the history from this introduction on
     #[arg(long, value_name = "LINE")]
     pub introduction: Option<String>,
+
+    /// Check the history as hosts do that have verified this commit
+    #[arg(long, value_name = "COMMIT", conflicts_with = "introduction")]
+    pub from: Option<String>,
+
+    /// Take it for good that a commit only waits for people's approval
+    #[arg(long, requires = "from")]
+    pub waiting: bool,
 
     /// Print JSON
     #[arg(long)]

@@ -46,7 +46,10 @@ pub struct Try {
       Make ./fleet, with your key as the only one that may change it.
 
   holdfast init fleet --host web-1 --commit
-      Name the first host, and make the first signed commit too.")]
+      Name the first host, and make the first signed commit too.
+
+  holdfast init fleet --level four-eyes --with bob@example.com=bob.pub --hooks
+      Let two people agree to everything.")]
 pub struct Init {
     /// The directory to make
     #[arg(value_name = "DIR")]
@@ -59,6 +62,10 @@ pub struct Init {
     /// Whose key it is.
     #[command(flatten)]
     pub author: super::trust::Author,
+
+    /// Who else.
+    #[command(flatten)]
+    pub people: super::trust::People,
 
     /// Make the first signed commit as well
     #[arg(long)]

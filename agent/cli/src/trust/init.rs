@@ -1,27 +1,31 @@
 //! `holdfast trust init`
 
-use holdfast_trust::{FleetId, rules::Rules};
+use std::path::Path;
+
+use holdfast_trust::FleetId;
 
 use crate::{
     Context,
-    arguments::trust::Init,
+    arguments::trust::{Init, People},
     author::{self, Author},
     exit::Exit,
     failure::{Code, Failure},
     files,
     output::Style,
     stock_git::StockGit,
+    trust::{hooks, level},
     workstation::work_tree,
 };
 
-/// Writes `.trust` with one key.
+/// Writes `.trust`.
 pub(crate) fn run(arguments: &Init, context: &Context) -> Result<Exit, Failure> {
     let root = work_tree::find(&arguments.work_tree, &context.directory)?;
     let git = StockGit::at(&root);
     let author = author::find(&arguments.author, &git, context)?;
-    files::write_new(&root, &documents(&author)?)?;
+    files::write_new(&root, &documents(&author, &arguments.people, &context.directory)?)?;
     context.output.line(format!("wrote {}", root.join(".trust").display()))?;
-    told(&author, context)?;
+    told(&author, &arguments.people, context)?;
+    hook(&git, &arguments.people, context)?;
     if arguments.configure_git {
         configure(&git, &author)?;
         context.output.line("Git signs every commit here with that key")?;
@@ -35,37 +39,41 @@ pub(crate) fn run(arguments: &Init, context: &Context) -> Result<Exit, Failure> 
 }
 
 /// Tells whose key it is.
-pub(crate) fn told(author: &Author, context: &Context) -> Result<(), Failure> {
+pub(crate) fn told(author: &Author, people: &People, context: &Context) -> Result<(), Failure> {
     let Author { person, key, .. } = author;
-    Ok(context.output.line(format!(
-        "hosts will follow what {} signs with {}",
-        Style::Strong.of(person),
-        key.fingerprint()
-    ))?)
+    let person = Style::Strong.of(person);
+    context.output.line(format!("hosts will follow what {person} signs with {}", key.fingerprint()))?;
+    for (person, file) in &people.with {
+        let key = author::public_key(&context.directory.join(file))?;
+        context.output.line(format!("and {} with {}", Style::Strong.of(person), key.fingerprint()))?;
+    }
+    Ok(())
 }
 
-/// The two files, by their paths in the repository.
-pub(crate) fn documents(author: &Author) -> Result<Vec<(String, String)>, Failure> {
+/// The two files, by their paths in the repository, for a new fleet.
+pub(crate) fn documents(
+    author: &Author,
+    people: &People,
+    directory: &Path,
+) -> Result<Vec<(String, String)>, Failure> {
+    level::documents(new_fleet()?, author, people, directory)
+}
+
+/// An id that no other fleet has.
+fn new_fleet() -> Result<FleetId, Failure> {
     let mut random = [0; 16];
     getrandom::fill(&mut random)
         .map_err(|why| Failure::new(Code::Random, "cannot draw a fleet id").because(why))?;
-    let fleet = FleetId::from_bytes(random);
-    let signers = format!(
-        "# Whose signed commits the hosts follow: NAME namespaces=\"git\" KEY, in OpenSSH's own format; see ssh-keygen(1),\n\
-         # ALLOWED SIGNERS. A commit counts if a key signed it that the commit before it lists here.\n\
-         {} namespaces=\"git\" {}\n",
-        author.person, author.key
-    );
-    let policy = format!(
-        "# What this fleet is and where it is deployed from. The fleet's id stays for ever: hosts are introduced to it.\n\
-         format = 1\n\
-         fleet = \"{fleet}\"\n\
-         ref = \"refs/heads/main\"\n"
-    );
-    // What a host would refuse must not be written in the first place.
-    Rules::parse(policy.as_bytes(), signers.as_bytes())
-        .map_err(|why| Failure::new(Code::Person, "cannot make the list of signers").because(why))?;
-    Ok(vec![(".trust/allowed_signers".to_owned(), signers), (".trust/policy.toml".to_owned(), policy)])
+    Ok(FleetId::from_bytes(random))
+}
+
+/// Installs the hooks if that is asked for.
+pub(crate) fn hook(git: &StockGit, people: &People, context: &Context) -> Result<(), Failure> {
+    if people.hooks {
+        let installed = hooks::install(git)?;
+        context.output.line(format!("installed the hooks {}", installed.join(" and ")))?;
+    }
+    Ok(())
 }
 
 /// Tells Git to sign and check with SSH keys in this repository.

@@ -4,6 +4,7 @@ use holdfast_trust::{
     Introduction, Limits, ObjectId, ObjectKind, Objects as _, Request, UnixTime, Verification,
     commit::Commit,
     introduction::InvalidIntroduction,
+    policy::Quorum,
     rules::Rules,
     sshsig::{Signature, SignatureError},
     verify,
@@ -17,7 +18,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     output::{Style, table},
-    trust::rules,
+    trust::{rules, standing::Standing},
     workstation::work_tree,
 };
 
@@ -31,7 +32,20 @@ struct Document {
     signer: Option<String>,
     signers: Vec<Signer>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
+    /// Whether signed messages must say for which branch they are.
+    intent: bool,
+    quorums: Vec<Needed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     history: Option<History>,
+}
+
+/// How many of whom must agree to what.
+#[derive(Serialize)]
+pub(crate) struct Needed {
+    what: String,
+    need: usize,
+    people: Vec<String>,
 }
 
 /// One key.
@@ -73,9 +87,13 @@ pub(crate) fn run(arguments: &Show, context: &Context) -> Result<Exit, Failure> 
         .filter(|object| object.kind == ObjectKind::Commit)
         .map_or_else(|| Err("it is no commit".to_owned()), |object| signer(&object.data, &rules));
 
-    let history = match &arguments.introduction {
-        None => None,
-        Some(line) => {
+    let history = match (&arguments.introduction, &arguments.from) {
+        (None, None) => None,
+        (None, Some(from)) => {
+            let from = clone::commit(&repository, from, &root)?;
+            Some(history(&Standing::at(&repository, from, &root)?.sees(&repository, commit, context)))
+        }
+        (Some(line), _) => {
             let introduction: Introduction = line.trim().parse().map_err(|why: InvalidIntroduction| {
                 let remedy = holdfast_trust::remedy(why.code());
                 Failure::coded(why.code(), "cannot take the introduction", Some(remedy)).because(why)
@@ -93,6 +111,10 @@ pub(crate) fn run(arguments: &Show, context: &Context) -> Result<Exit, Failure> 
         }
     };
     let exit = match &history {
+        // Others can still say yes to it.
+        Some(History { refused: Some(Refused { code: "E_THRESHOLD", .. }), .. }) if arguments.waiting => {
+            Exit::Success
+        }
         Some(History { refused: Some(_), .. }) => Exit::Problem,
         _ => Exit::Success,
     };
@@ -151,8 +173,64 @@ fn document(commit: ObjectId, rules: &Rules, signer: Option<String>, history: Op
                 valid_before: signer.valid_before.as_ref().map(time),
             })
             .collect(),
+        epoch: rules.policy.epoch,
+        intent: rules.policy.intent,
+        quorums: quorums(rules),
         history,
     }
+}
+
+/// Who must agree to what, by the policy.
+fn quorums(rules: &Rules) -> Vec<Needed> {
+    let needed = |what: String, quorum: &Quorum| Needed {
+        what,
+        need: quorum.need,
+        people: quorum.people.iter().cloned().collect(),
+    };
+    let mut all = Vec::new();
+    if let Some(roles) = &rules.policy.roles {
+        all.push(needed(".trust".to_owned(), &roles.root));
+        all.push(needed("all that no line below is about".to_owned(), &roles.deploy));
+    }
+    all.extend(rules.policy.rules.iter().map(|rule| {
+        let paths: Vec<String> = rule.paths.iter().map(ToString::to_string).collect();
+        needed(paths.join(", "), &rule.quorum)
+    }));
+    all
+}
+
+/// Who may change what, for people.
+pub(crate) fn who_may(rules: &Rules) -> Vec<String> {
+    let keys: Vec<Vec<String>> = rules
+        .signers
+        .iter()
+        .map(|signer| {
+            let from = signer.valid_after.map(|time| format!("from {time}"));
+            let until = signer.valid_before.map(|time| format!("until {time}"));
+            let window = [from, until].into_iter().flatten().collect::<Vec<_>>().join(" ");
+            let person = format!("  {}", Style::Strong.of(&signer.principal));
+            vec![person, signer.key.fingerprint().to_string(), window]
+        })
+        .collect();
+    let quorums = quorums(rules);
+    if quorums.is_empty() {
+        let mut lines =
+            vec!["Each of these may change everything alone, by a signature with the key:".to_owned()];
+        lines.extend(table(&keys));
+        return lines;
+    }
+    let rows: Vec<Vec<String>> = quorums
+        .iter()
+        .map(|needed| {
+            let people = needed.people.join(", ");
+            vec![format!("  {}", needed.what), format!("{} of", needed.need), Style::Strong.of(people)]
+        })
+        .collect();
+    let mut lines = vec!["To change this, so many of these people must agree:".to_owned()];
+    lines.extend(table(&rows));
+    lines.push("by signatures with these keys:".to_owned());
+    lines.extend(table(&keys));
+    lines
 }
 
 fn lines(
@@ -170,24 +248,18 @@ fn lines(
         vec![name("fleet"), rules.policy.fleet.to_string()],
         vec![name("branch"), rules.policy.reference.clone()],
         vec![name("commit"), format!("{}, {signed}", commit.short())],
+        vec![name("epoch"), rules.policy.epoch.map_or("not counted".to_owned(), |epoch| epoch.to_string())],
+        vec![
+            name("intent"),
+            if rules.policy.intent {
+                format!("messages must say \"Deploy: {}\"", rules.policy.branch())
+            } else {
+                "off".to_owned()
+            },
+        ],
     ]);
     lines.push(String::new());
-    lines.push("Each of these may change everything, in a commit that is signed with the key:".to_owned());
-    let rows: Vec<Vec<String>> = rules
-        .signers
-        .iter()
-        .map(|signer| {
-            let from = signer.valid_after.map(|time| format!("from {time}"));
-            let until = signer.valid_before.map(|time| format!("until {time}"));
-            let window = [from, until].into_iter().flatten().collect::<Vec<_>>().join(" ");
-            vec![
-                format!("  {}", Style::Strong.of(&signer.principal)),
-                signer.key.fingerprint().to_string(),
-                window,
-            ]
-        })
-        .collect();
-    lines.extend(table(&rows));
+    lines.extend(who_may(rules));
     if let Some(history) = history {
         lines.push(String::new());
         if let Some(verified) = history.verified {

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 
 use super::objects::{FirstCommit, first_commit};
 use crate::{
+    arguments::trust::People,
     author::Author,
     failure::{Code, Failure},
     keys, trust,
@@ -150,11 +151,12 @@ impl Place {
             .into_iter()
             .map(|(path, text)| (path.to_owned(), text.replace("STATUS_KEY", &status_key)))
             .collect();
-        files.extend(trust::init::documents(&Author {
+        let person = Author {
             person: PERSON.1.to_owned(),
             key: author.public().to_owned(),
             signing_key: self.author_key().display().to_string(),
-        })?);
+        };
+        files.extend(trust::init::documents(&person, &People::default(), &self.0)?);
         first_commit(&files, PERSON, now.as_second(), author)
             .map_err(|why| Failure::new(Code::Try, "cannot make the first commit").because(why))
     }

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, and looks at real files and programs"
 )]
 
+mod approve;
 mod author;
 mod host;
 mod init;

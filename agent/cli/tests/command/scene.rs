@@ -93,6 +93,14 @@ impl Scene {
         self.run(directory, "git", arguments)
     }
 
+    /// Runs stock `git` whose hooks find `holdfast`.
+    pub(crate) fn git_with_holdfast(&self, directory: &str, arguments: &[&str]) -> Ended {
+        let mut path = Path::new(env!("CARGO_BIN_EXE_holdfast")).parent().unwrap().as_os_str().to_owned();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        Ended::of(self.command(directory, "git").env("PATH", path).args(arguments).output().unwrap())
+    }
+
     /// Runs a program.
     pub(crate) fn run(&self, directory: &str, program: &str, arguments: &[impl AsRef<OsStr>]) -> Ended {
         let output = self.command(directory, program).args(arguments).output();
