@@ -1,9 +1,9 @@
 //! From the repository's documents to what each host should be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::{
-    Contents, Facts, HostName, HostState, Problem, Problems, Repository, Resource, ResourceId,
+    Contents, Facts, HostName, HostState, Problem, Problems, Repository, Resource, ResourceId, ResourceSet,
     document::{field::Key, source::Located},
     explain::{self, Explanation},
     language::{
@@ -248,7 +248,7 @@ fn resource<D: Declared>(
     let audit = common.audit.as_ref().is_some_and(|audit| audit.value);
     Some(Resource {
         spec,
-        needs: BTreeSet::new(),
+        needs: ResourceSet::default(),
         mode: if audit { Mode::Audit } else { Mode::Enforce },
         tags: common
             .tags

@@ -16,6 +16,7 @@ pub mod problem;
 pub mod reference;
 pub mod repository;
 mod resolve;
+mod resource_set;
 pub mod spec;
 pub mod state;
 pub mod status;
@@ -28,6 +29,7 @@ pub use fleet::{Fleet, Resolved};
 pub use id::{AbsolutePath, FileMode, HostName, InvalidName, KindName, ResourceId, Sha256, UnitName};
 pub use problem::{Location, Problem, Problems};
 pub use repository::{Blob, Entry, Repository};
+pub use resource_set::ResourceSet;
 pub use state::{ContentSource, Contents, HostState, Resource};
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Blob, HostName, ResourceId, Sha256, spec::Content, spec::Spec};
+use crate::{Blob, HostName, ResourceId, ResourceSet, Sha256, spec::Content, spec::Spec};
 
 /// Everything that one host should be at one revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub struct Resource {
     pub spec: Spec,
     /// What must be in order before it: written `needs` and automatic edges together, no cycle. Each id is in the same
     /// [`HostState`].
-    pub needs: BTreeSet<ResourceId>,
+    pub needs: ResourceSet,
     /// Whether to change the host or only to report.
     pub mode: Mode,
     /// The author's labels.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_schema::{
-    AbsolutePath, Contents, FileMode, HostState, KindName, Resource, ResourceId, Sha256,
+    AbsolutePath, Contents, FileMode, HostState, KindName, Resource, ResourceId, ResourceSet, Sha256,
     spec::{
         Access, DirectorySpec, Ensure, FileSpec, PackageEnsure, PackageSpec, Spec, SymlinkSpec, UnitSpec,
     },
@@ -53,7 +53,7 @@ impl Scene {
     fn add(&mut self, spec: Spec, name: &str) -> &mut Resource {
         let id = ResourceId::new(spec.kind(), name);
         let declared = "hosts/web-1.toml:1:1".to_owned();
-        let (needs, tags, mode) = (BTreeSet::new(), BTreeSet::new(), Mode::Enforce);
+        let (needs, tags, mode) = (ResourceSet::default(), BTreeSet::new(), Mode::Enforce);
         self.state.resources.insert(id.clone(), Resource { spec, needs, mode, tags, declared });
         self.state.resources.get_mut(&id).unwrap()
     }

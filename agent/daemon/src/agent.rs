@@ -51,8 +51,6 @@ pub struct Agent {
     /// Changes that no published status has told yet.
     untold: BTreeMap<ResourceId, ResourceStatus>,
     status: Option<Status>,
-    /// The newest status on disk.
-    written: Option<Status>,
     push_failure: Option<String>,
     progress: Option<mpsc::UnboundedSender<Reply>>,
 }
@@ -92,7 +90,6 @@ impl Agent {
     ) -> Result<Self, StartError> {
         let memory = Memory::recall(Store::open(&paths.state)?)?;
         let facts = host.facts().await?;
-        let written = statuses::written(memory.store());
         Ok(Self {
             paths,
             settings,
@@ -107,7 +104,6 @@ impl Agent {
             swept: false,
             untold: BTreeMap::new(),
             status: None,
-            written,
             push_failure: None,
             progress: None,
         })

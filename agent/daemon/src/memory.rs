@@ -79,6 +79,7 @@ impl Memory {
             published: Published::default(),
             store,
         };
+        memory.ledger.shrink_to_fit();
         // These three are only copies of what Git has: without them it is asked again.
         memory.applied = or_forget("applied", Applied::load(&memory.store)).flatten();
         memory.attempt = or_forget(ATTEMPT, memory.store.load(ATTEMPT)).flatten();

@@ -10,7 +10,7 @@ use super::{
     library::Library,
 };
 use crate::{
-    HostState, KindName, Problem, ResourceId,
+    HostState, KindName, Problem, ResourceId, ResourceSet,
     document::source::{Located, Span},
     spec::{Ensure, PackageEnsure, Spec},
     text,
@@ -401,7 +401,7 @@ impl<'s> Graph<'s> {
         None
     }
 
-    fn needs(&self) -> Vec<BTreeSet<ResourceId>> {
+    fn needs(&self) -> Vec<ResourceSet> {
         let id = |edge: &Edge| self.ids.get(edge.before).map(|id| (*id).clone());
         self.edges.iter().map(|edges| edges.iter().filter_map(id).collect()).collect()
     }

@@ -1,8 +1,8 @@
 //! What is remembered of one resource, and what a look at the host teaches of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use holdfast_schema::{AbsolutePath, ResourceId, Sha256};
+use holdfast_schema::{AbsolutePath, ResourceSet, Sha256};
 use serde::{Deserialize, Serialize};
 
 /// What is remembered of one resource.
@@ -12,8 +12,8 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<Mark>,
     /// What it needed: removals run in the reverse order.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub needs: BTreeSet<ResourceId>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub needs: ResourceSet,
     /// What a running unit was last started with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<Box<Started>>,

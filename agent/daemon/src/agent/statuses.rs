@@ -1,9 +1,6 @@
 //! The part of the cycle that puts the status together and publishes it.
 
-use std::{
-    io::{Read as _, Write as _},
-    sync::Arc,
-};
+use std::{io::Write as _, sync::Arc};
 
 use holdfast_converge::engine::Failure;
 use holdfast_schema::status::{ResourceOutcome, ResourceStatus, RevisionInfo, Status, StatusProblem};
@@ -14,7 +11,6 @@ use crate::{
     memory::Event,
     publish::{self, Published},
     schedule::Schedule,
-    store::Store,
 };
 
 /// The newest status beside the records, for whoever asks while no agent runs.
@@ -29,7 +25,9 @@ impl Agent {
             }
         }
         let status = self.document();
-        if self.written.as_ref().is_none_or(|old| document::tells_more(old, &status)) {
+        // After a start, what was published last is what was written down last, unless a push failed.
+        let old = self.status.as_ref().or(self.memory.published.status.as_ref());
+        if old.is_none_or(|old| document::tells_more(old, &status)) {
             self.write_down(&status);
         }
         self.status = Some(status);
@@ -63,9 +61,8 @@ impl Agent {
     /// Notes the newest status on disk and in the history. A quiet cycle never comes here.
     fn write_down(&mut self, status: &Status) {
         let store = self.memory.store().clone();
-        match store.replace(STATUS_FILE, |file| file.write_all(status.to_toml().as_bytes())) {
-            Ok(()) => self.written = Some(status.clone()),
-            Err(why) => self.meet("write the status down", &why),
+        if let Err(why) = store.replace(STATUS_FILE, |file| file.write_all(status.to_toml().as_bytes())) {
+            self.meet("write the status down", &why);
         }
         let event = Event {
             time: status.time.clone(),
@@ -112,6 +109,9 @@ impl Agent {
                 self.push_failure = None;
                 self.untold.clear();
                 self.tell(|| format!("status pushed to {}", self.settings.status_branch));
+                // What happened once is told; only what lasts is compared with the next status.
+                status.resource.retain(|resource| !document::is_event(resource.outcome));
+                status.resource.shrink_to_fit();
                 if let Err(why) =
                     self.memory.published(Published { tip: Some(tip), status: Some(status), time })
                 {
@@ -145,14 +145,6 @@ impl Agent {
             }
         }
     }
-}
-
-/// The status that an earlier run wrote down last.
-pub(super) fn written(store: &Store) -> Option<Status> {
-    let mut text = String::new();
-    store.read(STATUS_FILE).ok()??.read_to_string(&mut text).ok()?;
-    // One that cannot be read is written anew.
-    Status::from_toml(&text).ok()
 }
 
 /// What it means for the whole that the ledger was not saved.

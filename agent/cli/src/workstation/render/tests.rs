@@ -14,7 +14,7 @@ use super::*;
 fn resource(spec: Spec) -> Resource {
     Resource {
         spec,
-        needs: BTreeSet::new(),
+        needs: holdfast_schema::ResourceSet::default(),
         mode: Mode::Enforce,
         tags: BTreeSet::new(),
         declared: "fleet.toml:1:1".into(),

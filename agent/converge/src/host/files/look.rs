@@ -83,10 +83,18 @@ impl Files {
         let mut buffer = self.buffer.borrow_mut();
         buffer.resize(BUFFER, 0);
         let mut hasher = sha2::Sha256::new();
+        let mut left = stat.size;
         loop {
             match file.read(&mut buffer) {
                 Ok(0) => break,
-                Ok(count) => hasher.update(buffer.get(..count).unwrap_or_default()),
+                Ok(count) => {
+                    hasher.update(buffer.get(..count).unwrap_or_default());
+                    left = left.saturating_sub(count as u64);
+                    // Whether there is more now shows in the stat that follows.
+                    if left == 0 {
+                        break;
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

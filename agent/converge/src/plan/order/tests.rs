@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use holdfast_schema::{ResourceId, Sha256};
+use holdfast_schema::{ResourceId, ResourceSet, Sha256};
 use proptest::prelude::*;
 
 use super::{Item, order};
@@ -44,7 +44,7 @@ fn units_go_first_and_the_rest_last_from_the_inside_out() {
         ("file:/etc/app/conf", "/etc/app/conf", Some("x")),
         ("file:/etc/used", "/etc/used", Some("x")),
     ]);
-    ledger.set_needs(&id("file:/etc/app/conf"), &BTreeSet::from([id("file:/etc/used")]));
+    ledger.set_needs(&id("file:/etc/app/conf"), &ResourceSet::from([id("file:/etc/used")]));
     assert_eq!(
         sequence(&scene, &ledger),
         [
@@ -67,8 +67,8 @@ fn what_goes_waits_for_its_users_but_not_for_those_that_watch_it() {
         ("file:/etc/watched", "/etc/watched", Some("x")),
         ("file:/etc/user", "/etc/user", Some("x")),
     ]);
-    ledger.set_needs(&id("file:/etc/user"), &BTreeSet::from([id("file:/etc/used")]));
-    ledger.set_needs(&id("unit:watcher.service"), &BTreeSet::from([id("file:/etc/watched")]));
+    ledger.set_needs(&id("file:/etc/user"), &ResourceSet::from([id("file:/etc/used")]));
+    ledger.set_needs(&id("unit:watcher.service"), &ResourceSet::from([id("file:/etc/watched")]));
     let mut started = Started::default();
     started.restart.insert("file:/etc/watched".to_owned(), Sha256::of(b"x"));
     ledger.learn(&id("unit:watcher.service"), Lesson::Started(Box::new(started)));
@@ -110,7 +110,7 @@ fn wishes_that_contradict_each_other_give_way() {
     scene.file("/etc/user", "x").needs.insert(id("unit:watcher.service"));
     let mut ledger = ledger_of(&[("file:/etc/gone", "/etc/gone", Some("x"))]);
     for user in ["file:/etc/user", "unit:watcher.service"] {
-        ledger.set_needs(&id(user), &BTreeSet::from([id("file:/etc/gone")]));
+        ledger.set_needs(&id(user), &ResourceSet::from([id("file:/etc/gone")]));
     }
     let mut started = Started::default();
     started.restart.insert("file:/etc/gone".to_owned(), Sha256::of(b"x"));
