@@ -52,6 +52,10 @@ pub struct Agent {
     untold: BTreeMap<ResourceId, ResourceStatus>,
     status: Option<Status>,
     push_failure: Option<String>,
+    /// Whether the own status branch was looked at since the start.
+    witnessed: bool,
+    /// Whether the memory was made on another machine.
+    moved: bool,
     progress: Option<mpsc::UnboundedSender<Reply>>,
 }
 
@@ -90,6 +94,10 @@ impl Agent {
     ) -> Result<Self, StartError> {
         let memory = Memory::recall(Store::open(&paths.state)?)?;
         let facts = host.facts().await?;
+        let moved = match &settings.machine {
+            Some(machine) => !memory.is_of(machine)?,
+            None => false,
+        };
         Ok(Self {
             paths,
             settings,
@@ -105,6 +113,8 @@ impl Agent {
             untold: BTreeMap::new(),
             status: None,
             push_failure: None,
+            witnessed: false,
+            moved,
             progress: None,
         })
     }

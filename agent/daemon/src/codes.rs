@@ -39,6 +39,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "if another host has this name, enrol one of them anew; if this host was enrolled anew, delete the branch",
     ),
     (
+        "E_IDENTITY_CLONED",
+        "another machine has this host's name and key: this one writes no status any more, and goes on enforcing",
+        "enrol this machine under a name of its own: `holdfast enrol --force`; if it is the right one, enrol the other",
+    ),
+    (
         "E_STATUS_COMMIT",
         "the status commit could not be made",
         "this is a mistake in Holdfast: please report it",

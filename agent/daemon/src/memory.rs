@@ -18,6 +18,9 @@ pub struct Memory {
     store: Store,
     /// The last verified revision: nothing that is not on top of it is believed again.
     pub ratchet: Option<Ratchet>,
+    /// A commit that this host's own status branch says it has verified, though its memory does not reach that far: a
+    /// snapshot was restored. Nothing that does not lead over it is believed.
+    pub floor: Option<ObjectId>,
     /// The tip that was seen last.
     pub attempt: Option<Attempt>,
     /// The revision in force.
@@ -44,6 +47,10 @@ pub struct Attempt {
 
 /// The records' names.
 const RATCHET: &str = "ratchet";
+/// A second copy, for a file that a disk has lost is no reason to forget what was verified.
+const RATCHET_COPY: &str = "ratchet.copy";
+const FLOOR: &str = "floor";
+const MACHINE: &str = "machine";
 const ATTEMPT: &str = "attempt";
 const PUBLISHED: &str = "published";
 const PAUSE: &str = "pause";
@@ -71,7 +78,8 @@ impl Memory {
     /// [`StoreError`] if a record that cannot be done without is damaged: the ratchet, the ledger.
     pub fn recall(store: Store) -> Result<Self, StoreError> {
         let mut memory = Self {
-            ratchet: store.load(RATCHET)?,
+            ratchet: ratchet(&store)?,
+            floor: store.load(FLOOR)?,
             ledger: store.load(LEDGER)?.unwrap_or_default(),
             pause: store.load(PAUSE)?,
             attempt: None,
@@ -101,7 +109,12 @@ impl Memory {
     /// [`StoreError`]; the ratchet is then where it was.
     pub fn verified(&mut self, ratchet: Ratchet) -> Result<(), StoreError> {
         self.store.save(RATCHET, &ratchet)?;
+        self.store.save(RATCHET_COPY, &ratchet)?;
         self.ratchet = Some(ratchet);
+        if self.floor.take().is_some() {
+            // It was led over, for the ratchet never moves otherwise.
+            self.store.remove(FLOOR)?;
+        }
         Ok(())
     }
 
@@ -112,9 +125,35 @@ impl Memory {
     /// [`StoreError`] if a record stays.
     pub fn introduced_anew(&mut self) -> Result<(), StoreError> {
         self.store.remove(ATTEMPT)?;
+        self.store.remove(FLOOR)?;
+        self.store.remove(RATCHET_COPY)?;
         self.store.remove(RATCHET)?;
-        (self.attempt, self.ratchet) = (None, None);
+        (self.attempt, self.floor, self.ratchet) = (None, None, None);
+        // Whoever does this as root knows which machine this is.
+        self.store.remove(MACHINE)?;
+        self.published(Published { cloned: false, ..self.published.clone() })
+    }
+
+    /// Notes what the status branch knows, though this memory does not.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing changes then.
+    pub fn reminded(&mut self, floor: ObjectId) -> Result<(), StoreError> {
+        self.store.save(FLOOR, &floor)?;
+        self.floor = Some(floor);
         Ok(())
+    }
+
+    /// Whether this memory was made on this machine. The first machine to ask is it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that cannot be told.
+    pub fn is_of(&self, machine: &str) -> Result<bool, StoreError> {
+        if let Some(known) = self.store.load::<String>(MACHINE)? {
+            return Ok(known == machine);
+        }
+        self.store.save(MACHINE, &machine)?;
+        Ok(true)
     }
 
     /// Notes what became of a tip.
@@ -157,6 +196,25 @@ impl Memory {
     pub fn happened(&self, event: &Event) -> Result<(), StoreError> {
         let line = serde_json::to_string(event).unwrap_or_default();
         self.store.append(HISTORY, &line, HISTORY_LIMIT)
+    }
+}
+
+/// The ratchet, from whichever copy is whole.
+fn ratchet(store: &Store) -> Result<Option<Ratchet>, StoreError> {
+    let why = match store.load(RATCHET) {
+        Ok(Some(ratchet)) => return Ok(Some(ratchet)),
+        // The copy alone is no accident of a crash: the other one is written first and removed last.
+        Ok(None) => None,
+        Err(why) => Some(why),
+    };
+    match (store.load::<Ratchet>(RATCHET_COPY), why) {
+        (Ok(Some(copy)), _) => {
+            tracing::warn!("the ratchet is missing or damaged and is made anew from its copy");
+            store.save(RATCHET, &copy)?;
+            Ok(Some(copy))
+        }
+        (_, Some(why)) | (Err(why), None) => Err(why),
+        (Ok(None), None) => Ok(None),
     }
 }
 

@@ -8,8 +8,13 @@ use std::{
 };
 
 use holdfast_protocol::fetch::{Credential, Remote, Secret, Ssh};
-use holdfast_schema::{AbsolutePath, HostName, agent_config, agent_config::AgentConfig, problem::Problems};
+use holdfast_schema::{
+    AbsolutePath, HostName, Sha256, agent_config, agent_config::AgentConfig, problem::Problems,
+};
 use holdfast_trust::{Introduction, sign::SecretKey};
+
+/// How trust begins usually.
+const INTRODUCTION: &str = "introduction";
 
 /// Where an agent's files are.
 #[derive(Debug, Clone)]
@@ -40,6 +45,11 @@ impl Paths {
     /// The one line that trust begins with.
     pub fn introduction(&self) -> PathBuf {
         self.config.join("introduction")
+    }
+
+    /// How trust began, if otherwise than by an introduction that somebody brought: `tofu` or `local-reset`.
+    pub fn trust_origin(&self) -> PathBuf {
+        self.config.join("trust_origin")
     }
 
     /// The host's private status key.
@@ -87,8 +97,10 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// Where trust begins.
     pub introduction: Introduction,
-    /// How it began, for the status: `introduction`.
+    /// How it began, for the status: `introduction`, `tofu`, `local-reset`.
     pub trust_origin: String,
+    /// Which machine this is, if it says so.
+    pub machine: Option<String>,
 }
 
 /// Why the configuration cannot be used.
@@ -178,7 +190,14 @@ impl Settings {
         let path = paths.introduction();
         let introduction =
             read(&path)?.trim().parse().map_err(|source| SettingsError::Introduction { path, source })?;
-        Self::from_config(&config, introduction)
+        let origin = match read(&paths.trust_origin()) {
+            Ok(origin) => origin.trim().to_owned(),
+            Err(SettingsError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                INTRODUCTION.to_owned()
+            }
+            Err(why) => return Err(why),
+        };
+        Ok(Self { trust_origin: origin, machine: machine(), ..Self::from_config(&config, introduction)? })
     }
 
     /// Reads the files that a configuration names.
@@ -195,7 +214,8 @@ impl Settings {
             poll: config.poll,
             heartbeat: config.heartbeat,
             introduction,
-            trust_origin: "introduction".to_owned(),
+            trust_origin: INTRODUCTION.to_owned(),
+            machine: None,
         })
     }
 
@@ -208,6 +228,15 @@ impl Settings {
     pub fn status_reference(&self) -> String {
         format!("refs/heads/{}", self.status_branch)
     }
+}
+
+/// A name for this machine that does not give its machine-id away, which is confidential; see machine-id(5).
+fn machine() -> Option<String> {
+    let id = fs::read_to_string("/etc/machine-id").ok()?;
+    let id = id.trim();
+    // What an image holds that was made to be cloned.
+    let is_one = !id.is_empty() && id != "uninitialized";
+    is_one.then(|| Sha256::of(format!("holdfast {id}").as_bytes()).to_string())
 }
 
 /// A configured remote with the texts of the files that it names.

@@ -103,6 +103,7 @@ fn measure(commits: &str) -> Result<(), Error> {
         reference: BRANCH,
         introduction: &introduction,
         ratchet: None,
+        floor: None,
         clock: None,
         limits: &limits,
     };

@@ -38,7 +38,7 @@ pub mod tag;
 #[cfg(test)]
 mod testing;
 mod time;
-mod trailer;
+pub mod trailer;
 pub mod tree;
 mod verify;
 mod walk;

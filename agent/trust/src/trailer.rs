@@ -15,7 +15,7 @@ pub(crate) const FLEET: &str = "Fleet";
 pub(crate) const FROM: &str = "From";
 
 /// The values of every trailer with this name, as it is written.
-pub(crate) fn values<'a>(message: &'a [u8], name: &str) -> Vec<&'a str> {
+pub fn values<'a>(message: &'a [u8], name: &str) -> Vec<&'a str> {
     let Ok(text) = str::from_utf8(message) else { return Vec::new() };
     let text = text.trim_end_matches('\n');
     let last = text.rsplit("\n\n").next().unwrap_or_default();

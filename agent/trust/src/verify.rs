@@ -51,6 +51,9 @@ pub struct Request<'a> {
     pub introduction: &'a Introduction,
     /// The last verified revision; `None` on the first run.
     pub ratchet: Option<&'a Ratchet>,
+    /// A commit that this host is known to have verified, though it kept nothing of it: what does not lead over it is
+    /// refused.
+    pub floor: Option<ObjectId>,
     /// The time, if the clock is known to be right.
     pub clock: Option<UnixTime>,
     /// How much is taken.
@@ -187,12 +190,18 @@ pub fn verify(objects: &dyn Objects, request: &Request<'_>) -> Verification {
         Ok(start) => start,
         Err(refusal) => return refuse(refusal),
     };
+    let is_floor = |commit| request.floor.is_none_or(|floor| floor == commit);
+    // Whether the walk has come to the floor, and whether what is verified has.
+    let mut met = is_floor(link.commit);
+    let mut above = met;
     let mut walk = Walk::new(link);
     let mut refused = None;
     for commit in chain.into_iter().rev() {
+        met |= is_floor(commit);
         match judge.next(&walk, commit) {
             Ok(link) => {
                 walk.advance(link);
+                above = met;
                 refused = None;
             }
             // What follows a gap fails because of it; the first reason is the one to mend.
@@ -200,6 +209,10 @@ pub fn verify(objects: &dyn Objects, request: &Request<'_>) -> Verification {
         }
     }
     let link = walk.link;
+    if let Some(base) = request.floor.filter(|_| !above) {
+        let behind = Refusal { commit: request.tip, reason: Reason::NotFastForward { base } };
+        return refuse(refused.unwrap_or(behind));
+    }
     // What was verified when this host followed another branch stays in force, but is not what is asked for.
     if refused.is_none() {
         refused = judge.reference(&link.rules).err().map(|reason| Refusal { commit: link.commit, reason });
@@ -224,8 +237,15 @@ pub fn introduce(
     let folder = rules::folder(objects, parsed.tree).map_err(|why| refuse(why.into()))?;
     let rules = Rules::read(objects, folder, limits).map_err(|why| refuse(why.into()))?;
     let introduction = Introduction { fleet: rules.policy.fleet, commit, key: signature.key.fingerprint() };
-    let request =
-        Request { tip: commit, reference, introduction: &introduction, ratchet: None, clock: None, limits };
+    let request = Request {
+        tip: commit,
+        reference,
+        introduction: &introduction,
+        ratchet: None,
+        floor: None,
+        clock: None,
+        limits,
+    };
     let judge = Judge { objects, request: &request, approvals: Approvals::default() };
     judge.introduced(commit, &object).map_err(refuse)?;
     Ok(introduction)

@@ -44,6 +44,7 @@ pub(crate) fn fetch(
         reference: &reference,
         introduction: &settings.introduction,
         ratchet,
+        floor: None,
         clock: synchronised.then(|| UnixTime::from_seconds(context.now.as_second())),
         limits: &Limits::default(),
     };

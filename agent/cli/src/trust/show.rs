@@ -104,6 +104,7 @@ pub(crate) fn run(arguments: &Show, context: &Context) -> Result<Exit, Failure> 
                 reference: &introduced.policy.reference,
                 introduction: &introduction,
                 ratchet: None,
+                floor: None,
                 clock: Some(UnixTime::from_seconds(context.now.as_second())),
                 limits: &Limits::default(),
             };

@@ -64,6 +64,7 @@ impl Standing {
             reference: &self.rules.policy.reference,
             introduction: &self.introduction,
             ratchet: Some(&self.ratchet),
+            floor: None,
             clock: Some(UnixTime::from_seconds(context.now.as_second())),
             limits: &Limits::default(),
         };

@@ -35,7 +35,11 @@ struct Seen {
 impl Agent {
     /// Asks for something new and takes it in. Whether Git was reached.
     pub(super) async fn poll(&mut self) -> bool {
-        let known = self.memory.attempt.as_ref().filter(|_| !self.is_outdated()).map(|attempt| Known {
+        self.look_back().await;
+        let attempt = self.memory.attempt.as_ref().filter(|_| !self.is_outdated());
+        // What was good once has to be looked at again if the status branch says that there was more.
+        let attempt = attempt.filter(|attempt| self.memory.floor.is_none() || !attempt.problems.is_empty());
+        let known = attempt.map(|attempt| Known {
             tip: attempt.tip,
             // What waits for people's approval waits for their tags.
             tags: (!attempt.problems.is_empty()).then(|| attempt.tags.clone()),
@@ -84,6 +88,7 @@ impl Agent {
     async fn take(&mut self, seen: Seen, objects: StreamObjects) {
         let tip = seen.tip;
         let (introduction, ratchet) = (self.settings.introduction.clone(), self.memory.ratchet.clone());
+        let floor = self.memory.floor;
         let clock = clock::is_synchronised().unwrap_or(false).then(|| UnixTime::from_seconds(now()));
         let (judging, reference) = (Arc::clone(&objects), self.settings.reference());
         let judged = tokio::task::spawn_blocking(move || {
@@ -92,6 +97,7 @@ impl Agent {
                 reference: &reference,
                 introduction: &introduction,
                 ratchet: ratchet.as_ref(),
+                floor,
                 clock,
                 limits: &Limits::default(),
             };

@@ -9,7 +9,7 @@ use super::{Agent, now, rfc3339};
 use crate::{
     document::{self, Parts},
     memory::Event,
-    publish::{self, Published},
+    publish::{self, PublishError, Published, Telling},
     schedule::Schedule,
 };
 
@@ -38,6 +38,7 @@ impl Agent {
         let applied = self.memory.applied.as_ref().map(|applied| &applied.record);
         let mut problems = attempt.map(|attempt| attempt.problems.clone()).unwrap_or_default();
         problems.extend(self.unreachable.clone());
+        problems.extend(self.cloned());
         problems.extend(self.trouble.iter().cloned());
         problems.extend(self.pass.unsaved.as_ref().map(unsaved));
         document::status(Parts {
@@ -85,6 +86,9 @@ impl Agent {
 
     /// Pushes the newest status if its branch does not say it yet, or if a heartbeat is due.
     pub(super) async fn publish(&mut self) {
+        if self.is_cloned() {
+            return;
+        }
         let Some(mut status) = self.status.clone() else { return };
         self.add_untold(&mut status);
         let published = &self.memory.published;
@@ -97,12 +101,20 @@ impl Agent {
         if !(news || heartbeat_due) || (same_server && self.unreachable.is_some()) {
             return;
         }
+        let sequence = published.sequence.saturating_add(1);
+        let numbered = Published { sequence, ..published.clone() };
         let (remote, key, server) =
             (Arc::clone(&self.remote), Arc::clone(&self.key), self.settings.status.clone());
         let (branch, parent, time) = (self.settings.status_branch.clone(), published.tip, now());
-        let pushing = status.clone();
+        // Before it is used: a number on the branch that is higher tells of a snapshot, or of another machine.
+        if let Err(why) = self.memory.published(numbered) {
+            self.meet("number the status", &why);
+            return;
+        }
+        let ratchet = self.memory.ratchet.as_ref().map(|ratchet| ratchet.commit);
+        let telling = Telling { status: status.clone(), ratchet, sequence, time };
         let pushed = tokio::task::spawn_blocking(move || {
-            publish::publish(&*remote, &server, &branch, &pushing, parent, time, &key)
+            publish::publish(&*remote, &server, &branch, &telling, parent, &key)
         });
         match pushed.await {
             Ok(Ok(tip)) => {
@@ -112,22 +124,95 @@ impl Agent {
                 // What happened once is told; only what lasts is compared with the next status.
                 status.resource.retain(|resource| !document::is_event(resource.outcome));
                 status.resource.shrink_to_fit();
-                if let Err(why) =
-                    self.memory.published(Published { tip: Some(tip), status: Some(status), time })
-                {
+                let published =
+                    Published { tip: Some(tip), status: Some(status), time, sequence, cloned: false };
+                if let Err(why) = self.memory.published(published) {
                     self.meet("remember the published status", &why);
                 }
             }
-            Ok(Err(why)) => {
-                let message = why.to_string();
-                if self.push_failure.as_ref() != Some(&message) {
-                    tracing::warn!(code = why.code(), "the status was not pushed: {message}");
-                }
-                self.tell(|| format!("the status was not pushed: {message}"));
-                self.push_failure = Some(message);
-            }
+            Ok(Err(why)) => self.not_pushed(&why),
             Err(_cancelled) => {}
         }
+    }
+
+    fn not_pushed(&mut self, why: &PublishError) {
+        let message = why.to_string();
+        if self.push_failure.as_ref() != Some(&message) {
+            tracing::warn!(code = why.code(), "the status was not pushed: {message}");
+        }
+        self.tell(|| format!("the status was not pushed: {message}"));
+        self.push_failure = Some(message);
+        // Unless the branch was looked at since the start, this memory may just be an old one.
+        if matches!(why, PublishError::Cloned { .. }) && self.witnessed {
+            let cloned = Published { cloned: true, ..self.memory.published.clone() };
+            if let Err(why) = self.memory.published(cloned) {
+                self.meet("remember that another machine has this host's key", &why);
+            }
+        }
+    }
+
+    /// Once after a start: whether the own status branch tells of more than this memory does. A machine that was put back
+    /// to a snapshot is reminded that way of what it has verified.
+    pub(super) async fn look_back(&mut self) {
+        if self.witnessed || self.is_cloned() {
+            return;
+        }
+        let (remote, key, server) =
+            (Arc::clone(&self.remote), Arc::clone(&self.key), self.settings.status.clone());
+        let (branch, known) = (self.settings.status_branch.clone(), self.memory.published.tip);
+        let looked =
+            tokio::task::spawn_blocking(move || publish::look_back(&*remote, &server, &branch, known, &key));
+        let witness = match looked.await {
+            Ok(Ok(witness)) => witness,
+            Ok(Err(failure)) => {
+                tracing::debug!(code = failure.code, "the status branch was not looked at: {failure}");
+                return;
+            }
+            Err(_cancelled) => return,
+        };
+        self.witnessed = true;
+        let Some(witness) = witness.filter(|witness| witness.sequence > self.memory.published.sequence)
+        else {
+            return;
+        };
+        tracing::warn!(
+            status = %witness.tip,
+            "this host's status branch knows more than its memory, which seems to be of a restored snapshot"
+        );
+        let stands = self.memory.ratchet.as_ref().map(|ratchet| ratchet.commit);
+        if let Some(floor) = witness.ratchet.filter(|floor| Some(*floor) != stands)
+            && let Err(why) = self.memory.reminded(floor)
+        {
+            self.meet("remember what the status branch tells", &why);
+            self.witnessed = false;
+            return;
+        }
+        let published =
+            Published { tip: Some(witness.tip), sequence: witness.sequence, ..Published::default() };
+        if let Err(why) = self.memory.published(published) {
+            self.meet("remember the status branch", &why);
+        }
+    }
+
+    /// Whether another machine has this host's identity.
+    pub(super) fn is_cloned(&self) -> bool {
+        self.moved || self.memory.published.cloned
+    }
+
+    /// What that means for the whole.
+    fn cloned(&self) -> Option<StatusProblem> {
+        let message = if self.moved {
+            "what this agent remembers was made on another machine"
+        } else {
+            "another machine writes this host's status branch with this host's key"
+        };
+        self.is_cloned().then(|| StatusProblem {
+            code: "E_IDENTITY_CLONED".to_owned(),
+            message: message.to_owned(),
+            remedy: Some(publish::CLONED.to_owned()),
+            commit: None,
+            at: None,
+        })
     }
 
     /// Adds the changes of earlier cycles whose status never reached its branch.

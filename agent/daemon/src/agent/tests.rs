@@ -3,6 +3,7 @@
 
 mod four_eyes;
 mod git;
+mod identity;
 
 use holdfast_schema::status::{PassResult, ResourceOutcome};
 

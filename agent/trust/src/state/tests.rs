@@ -53,6 +53,7 @@ fn verified(fleet: &Fleet, first: ObjectId, tip: ObjectId) -> Verified {
         reference: MAIN,
         introduction: &introduction,
         ratchet: None,
+        floor: None,
         clock: None::<UnixTime>,
         limits: &Limits::default(),
     };

@@ -169,6 +169,29 @@ impl Fleet {
         self.objects.insert(object).unwrap()
     }
 
+    /// What a host says whose status branch knows of `floor`.
+    pub(crate) fn verify_above(
+        &self,
+        (introduced, signer): (ObjectId, &str),
+        ratchet: Option<&Ratchet>,
+        floor: Option<ObjectId>,
+        tip: ObjectId,
+    ) -> Verification {
+        let introduction =
+            Introduction { fleet: fleet_id(), commit: introduced, key: key(signer).fingerprint() };
+        let limits = &Limits::default();
+        let request = Request {
+            tip,
+            reference: MAIN,
+            introduction: &introduction,
+            ratchet,
+            floor,
+            clock: None,
+            limits,
+        };
+        verify(&self.objects, &request)
+    }
+
     /// What a host says that was introduced at this commit by `signer`.
     pub(crate) fn verify(
         &self,
@@ -180,7 +203,15 @@ impl Fleet {
         let introduction =
             Introduction { fleet: fleet_id(), commit: introduced, key: key(signer).fingerprint() };
         let limits = &Limits::default();
-        let request = Request { tip, reference: MAIN, introduction: &introduction, ratchet, clock, limits };
+        let request = Request {
+            tip,
+            reference: MAIN,
+            introduction: &introduction,
+            ratchet,
+            floor: None,
+            clock,
+            limits,
+        };
         verify(&self.objects, &request)
     }
 }

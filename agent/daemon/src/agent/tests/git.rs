@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test looks into its scratch root")]
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     collections::BTreeMap,
     io::Write,
     path::PathBuf,
@@ -25,6 +25,7 @@ use holdfast_trust::{
 
 use crate::{
     Agent,
+    agent::StartError,
     memory::Event,
     remote::Remote,
     settings::{Paths, Settings},
@@ -258,14 +259,17 @@ impl Remote for Git {
         }
         match request {
             Request::Poll { reference, known, .. } => {
-                let tip = server.references[reference];
+                let Some(&tip) = server.references.get(reference) else {
+                    let (code, message) = ("E_GIT_NO_BRANCH".into(), "there is no such branch".into());
+                    return Ok(Reply::Failed(Failure { code, message, remedy: None }));
+                };
                 let tags = format!("{:?}", server.tags);
                 if known.as_ref().is_some_and(|known| {
                     known.tip == tip && known.tags.as_ref().is_none_or(|known| *known == tags)
                 }) {
                     return Ok(Reply::Unchanged);
                 }
-                server.streams += 1;
+                server.streams += u32::from(reference == "refs/heads/main");
                 let mut stream = stream::Writer::new(&mut received, &Limits::default()).unwrap();
                 let listed = |id: &ObjectId| server.tags.values().any(|tag| tag == id);
                 let sent = |id: &ObjectId, object: &Object| object.kind != ObjectKind::Tag || listed(id);
@@ -303,6 +307,7 @@ pub(super) struct Host {
     git: Git,
     introduction: Introduction,
     memory: Cell<u32>,
+    machine: RefCell<String>,
 }
 
 impl Host {
@@ -312,11 +317,22 @@ impl Host {
         let tip = git.tip();
         let introduction =
             introduce(&git.locked().objects, tip, "refs/heads/main", &Limits::default()).unwrap();
-        Self { directory, git: git.clone(), introduction, memory: Cell::new(0) }
+        Self {
+            directory,
+            git: git.clone(),
+            introduction,
+            memory: Cell::new(0),
+            machine: RefCell::new("one".into()),
+        }
     }
 
     /// The agent as it is after a start.
     pub(super) async fn agent(&self) -> Agent {
+        self.start().await.unwrap()
+    }
+
+    /// Starts it, which may fail.
+    pub(super) async fn start(&self) -> Result<Agent, StartError> {
         let paths = Paths {
             config: self.directory.path().join("config"),
             state: self.directory.path().join(format!("state-{}", self.memory.get())),
@@ -341,14 +357,57 @@ impl Host {
             heartbeat: Duration::from_hours(1),
             introduction: self.introduction.clone(),
             trust_origin: "introduction".into(),
+            machine: Some(self.machine.borrow().clone()),
         };
         let host = LocalHost::scratch(&self.root()).unwrap();
-        Agent::new(paths, settings, Arc::new(self.git.clone()), host, host_key()).await.unwrap()
+        Agent::new(paths, settings, Arc::new(self.git.clone()), host, host_key()).await
     }
 
     /// Loses everything that the agent remembers.
     pub(super) fn forget(&self) {
         self.memory.set(self.memory.get() + 1);
+    }
+
+    /// Comes up on another machine.
+    pub(super) fn moves_to(&self, machine: &str) {
+        machine.clone_into(&mut self.machine.borrow_mut());
+    }
+
+    /// A second machine with the same name, key and memory.
+    pub(super) fn copy(&self) -> Self {
+        let copy = Self {
+            directory: tempfile::tempdir().unwrap(),
+            git: self.git.clone(),
+            introduction: self.introduction.clone(),
+            memory: Cell::new(0),
+            machine: self.machine.clone(),
+        };
+        std::fs::create_dir(copy.root()).unwrap();
+        std::fs::create_dir(copy.state()).unwrap();
+        for (path, bytes) in self.snapshot() {
+            std::fs::write(copy.state().join(path.file_name().unwrap()), bytes).unwrap();
+        }
+        copy
+    }
+
+    /// Where the agent remembers.
+    pub(super) fn state(&self) -> PathBuf {
+        self.directory.path().join(format!("state-{}", self.memory.get()))
+    }
+
+    /// Keeps a copy of all that is remembered, and gives back what puts the host back there.
+    pub(super) fn snapshot(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let files = std::fs::read_dir(self.state()).unwrap().map(|entry| entry.unwrap().path());
+        files.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+    }
+
+    /// Puts the memory back to a snapshot.
+    pub(super) fn restore(&self, snapshot: &[(PathBuf, Vec<u8>)]) {
+        std::fs::remove_dir_all(self.state()).unwrap();
+        std::fs::create_dir(self.state()).unwrap();
+        for (path, bytes) in snapshot {
+            std::fs::write(path, bytes).unwrap();
+        }
     }
 
     fn root(&self) -> PathBuf {

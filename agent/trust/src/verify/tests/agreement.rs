@@ -344,6 +344,7 @@ fn more_tags_than_are_taken() {
             reference: MAIN,
             introduction: &introduction,
             ratchet: None,
+            floor: None,
             clock: None,
             limits,
         };

@@ -261,6 +261,7 @@ fn more_commits_than_are_taken() {
             reference: MAIN,
             introduction: &introduction,
             ratchet: None,
+            floor: None,
             clock: None,
             limits: &limits,
         };
@@ -268,4 +269,31 @@ fn more_commits_than_are_taken() {
     };
     assert_eq!(see(tips[3]), (Some(tips[3]), None));
     assert_eq!(see(tips[4]), (None, Some("E_LIMIT")));
+}
+
+// a ── b ── c ── d       the host's memory is of b, or lost; its status branch says c
+//      └── e             as far as the server leads it, signed and all
+/// Tried: with `above` always true every line but the first fails.
+#[test]
+fn what_does_not_lead_over_the_floor() {
+    let mut fleet = Fleet::default();
+    let a = fleet.commit(&[], Some("alice"), &alice());
+    let b = fleet.commit(&[a], Some("alice"), &alice().with_file("b"));
+    let c = fleet.commit(&[b], Some("alice"), &alice().with_file("c"));
+    let d = fleet.commit(&[c], Some("alice"), &alice().with_file("d"));
+    let e = fleet.commit(&[b], Some("alice"), &alice().with_file("e"));
+    let kept = ratchet(&fleet, a, b);
+    for ratchet in [None, Some(&kept)] {
+        let sees = |tip| outcome(&fleet.verify_above((a, "alice"), ratchet, Some(c), tip));
+        assert_eq!(sees(d), (Some(d), None));
+        assert_eq!(sees(c), (Some(c), None));
+        for tip in [b, e] {
+            assert_eq!(sees(tip), (None, Some("E_NOT_FAST_FORWARD")));
+        }
+    }
+    // It is not enough that the floor is somewhere on the way: what is verified must lead over it.
+    let f = fleet.commit(&[b], None, &alice().with_file("f"));
+    let g = fleet.commit(&[f], Some("alice"), &alice().with_file("g"));
+    let got = fleet.verify_above((a, "alice"), None, Some(f), g);
+    assert_eq!(outcome(&got), (None, Some("E_UNSIGNED")));
 }

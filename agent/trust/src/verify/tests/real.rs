@@ -23,6 +23,7 @@ fn a_chain_by_stock_git_is_verified() {
         reference: MAIN,
         introduction: &introduction,
         ratchet: None,
+        floor: None,
         clock: None,
         limits: &Limits::default(),
     };

@@ -84,6 +84,7 @@ fn moving_to_another_branch() {
             reference,
             introduction: &introduction,
             ratchet: Some(&kept),
+            floor: None,
             clock: None,
             limits,
         };
