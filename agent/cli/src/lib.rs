@@ -69,6 +69,7 @@ fn dispatch(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         Command::Trust(Trust::Init(arguments)) => trust::init::run(arguments, context),
         Command::Trust(Trust::Intro(arguments)) => trust::intro::run(arguments, context),
         Command::Trust(Trust::Ok(arguments)) => trust::ok::run(arguments, context),
+        Command::Trust(Trust::Reset(arguments)) => host::reset::run(arguments, context),
         Command::Trust(Trust::Show(arguments)) => trust::show::run(arguments, context),
         Command::Fleet(Fleet::Status(arguments)) => fleet::status::run(arguments, context),
         Command::Status(arguments) => host::status::run(arguments, context),

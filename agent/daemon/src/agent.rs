@@ -182,7 +182,10 @@ impl Agent {
 
     /// Makes one pass over the host, unless the agent is paused or has nothing yet to converge to.
     async fn converge(&mut self, stop: &Stop) {
-        if self.memory.pause.is_none()
+        let over = self.over_ceiling();
+        if !over.is_empty() {
+            self.trouble.extend(over);
+        } else if self.memory.pause.is_none()
             && let Some(applied) = &self.memory.applied
         {
             let (state, revision) = (&applied.record.state, applied.record.commit.to_string());
@@ -194,11 +197,20 @@ impl Agent {
                 self.swept = true;
             }
             let mut records = LedgerRecord(self.memory.store().clone());
-            let task = Task { state, contents: applied, scope: Scope::All, revision: &revision };
+            let state = self.settings.ceiling.clamp(state);
+            let task = Task { state: &state, contents: applied, scope: Scope::All, revision: &revision };
             let pass = engine::pass(&task, &self.host, &mut self.memory.ledger, &mut records, stop);
             self.pass = pass.await;
         }
         self.conclude();
+    }
+
+    /// What of the revision in force is over a ceiling that was lowered since.
+    fn over_ceiling(&self) -> Vec<StatusProblem> {
+        self.memory.applied.as_ref().map_or_else(Vec::new, |applied| {
+            let record = &applied.record;
+            self.settings.ceiling.problems(&record.state, &record.commit.to_string())
+        })
     }
 
     /// Notes something that stands in the way and is no single resource's.

@@ -44,6 +44,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "enrol this machine under a name of its own: `holdfast enrol --force`; if it is the right one, enrol the other",
     ),
     (
+        "E_CEILING",
+        "a revision does something on this host that /etc/holdfast/ceiling.toml forbids; the last good one stays in force",
+        "take it out of this host's state, or let root raise the ceiling on the host",
+    ),
+    (
         "E_STATUS_COMMIT",
         "the status commit could not be made",
         "this is a mistake in Holdfast: please report it",

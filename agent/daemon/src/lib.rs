@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod applied;
+pub mod ceiling;
 pub mod codes;
 pub mod document;
 pub mod lock;

@@ -13,6 +13,8 @@ use holdfast_schema::{
 };
 use holdfast_trust::{Introduction, sign::SecretKey};
 
+use crate::ceiling::Ceiling;
+
 /// How trust begins usually.
 const INTRODUCTION: &str = "introduction";
 
@@ -50,6 +52,11 @@ impl Paths {
     /// How trust began, if otherwise than by an introduction that somebody brought: `tofu` or `local-reset`.
     pub fn trust_origin(&self) -> PathBuf {
         self.config.join("trust_origin")
+    }
+
+    /// What no revision may do on this host; there need not be such a file.
+    pub fn ceiling(&self) -> PathBuf {
+        self.config.join("ceiling.toml")
     }
 
     /// The host's private status key.
@@ -99,6 +106,8 @@ pub struct Settings {
     pub introduction: Introduction,
     /// How it began, for the status: `introduction`, `tofu`, `local-reset`.
     pub trust_origin: String,
+    /// What no revision may do on this host.
+    pub ceiling: Ceiling,
     /// Which machine this is, if it says so.
     pub machine: Option<String>,
 }
@@ -138,6 +147,15 @@ pub enum SettingsError {
         #[source]
         source: holdfast_trust::sign::SecretKeyError,
     },
+    /// The ceiling has a mistake.
+    #[error("{path} cannot be used")]
+    Ceiling {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
     /// The introduction is not one.
     #[error("{path} does not hold an introduction")]
     Introduction {
@@ -154,7 +172,9 @@ impl SettingsError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => "E_NOT_ENROLLED",
-            Self::Read { .. } | Self::Config { .. } | Self::HostKey { .. } => "E_CONFIG",
+            Self::Read { .. } | Self::Config { .. } | Self::HostKey { .. } | Self::Ceiling { .. } => {
+                "E_CONFIG"
+            }
             Self::Exposed { .. } => "E_CONFIG_EXPOSED",
             Self::Introduction { .. } => "E_INTRODUCTION",
         }
@@ -171,6 +191,7 @@ impl SettingsError {
             Self::HostKey { .. } => {
                 "enrol this host anew with `holdfast enrol --force`, and register its new key"
             }
+            Self::Ceiling { .. } => "correct it; holdfast-trust(7) lists what it may hold",
             Self::Exposed { .. } => "chown it to root and chmod it to 0600",
             Self::Introduction { .. } => "put the line that `holdfast trust intro` prints into it",
         }
@@ -190,14 +211,18 @@ impl Settings {
         let path = paths.introduction();
         let introduction =
             read(&path)?.trim().parse().map_err(|source| SettingsError::Introduction { path, source })?;
-        let origin = match read(&paths.trust_origin()) {
-            Ok(origin) => origin.trim().to_owned(),
-            Err(SettingsError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                INTRODUCTION.to_owned()
-            }
-            Err(why) => return Err(why),
+        let origin = read_if_there(&paths.trust_origin())?;
+        let ceiling = match read_if_there(&paths.ceiling())? {
+            Some(text) => Ceiling::parse(&text)
+                .map_err(|source| SettingsError::Ceiling { path: paths.ceiling(), source: source.into() })?,
+            None => Ceiling::default(),
         };
-        Ok(Self { trust_origin: origin, machine: machine(), ..Self::from_config(&config, introduction)? })
+        Ok(Self {
+            trust_origin: origin.map_or(INTRODUCTION.to_owned(), |origin| origin.trim().to_owned()),
+            ceiling,
+            machine: machine(),
+            ..Self::from_config(&config, introduction)?
+        })
     }
 
     /// Reads the files that a configuration names.
@@ -215,6 +240,7 @@ impl Settings {
             heartbeat: config.heartbeat,
             introduction,
             trust_origin: INTRODUCTION.to_owned(),
+            ceiling: Ceiling::default(),
             machine: None,
         })
     }
@@ -268,6 +294,15 @@ fn remote(remote: &agent_config::Remote, config: &AgentConfig) -> Result<Remote,
 
 fn read(path: &Path) -> Result<String, SettingsError> {
     fs::read_to_string(path).map_err(|source| SettingsError::Read { path: path.to_owned(), source })
+}
+
+/// A file's text; `None` if there is no such file.
+fn read_if_there(path: &Path) -> Result<Option<String>, SettingsError> {
+    match read(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(SettingsError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(why) => Err(why),
+    }
 }
 
 /// A file's text, if nobody but its owner may read it and the owner is root or whoever we are.

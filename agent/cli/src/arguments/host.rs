@@ -19,16 +19,19 @@ use holdfast_schema::HostName;
       --ssh-key /root/deploy_key --known-hosts /root/known_hosts
       Follow it over ssh, with a deploy key.
 
+  holdfast enrol --tofu https://git.example.com/fleet.git --host web-1
+      Trust what the server shows, and compare the line that is printed with what `holdfast trust intro` says elsewhere.
+
   holdfast enrol … --status-url https://git.example.com/fleet-status.git
       Push the status branch to a repository of its own, so that hosts need no right to write to the fleet's.")]
 pub struct Enrol {
     /// The line that `holdfast trust intro` printed
-    #[arg(value_name = "INTRODUCTION")]
-    pub introduction: String,
+    #[arg(value_name = "INTRODUCTION", required_unless_present = "tofu")]
+    pub introduction: Option<String>,
 
     /// The fleet repository: https://, ssh://, user@host:path, file:// or an absolute path
-    #[arg(value_name = "URL")]
-    pub url: String,
+    #[arg(value_name = "URL", required_unless_present = "tofu")]
+    pub url: Option<String>,
 
     /// This host's name in the fleet, as in hosts/NAME.toml
     #[arg(long, value_name = "NAME")]
@@ -41,6 +44,10 @@ pub struct Enrol {
     /// Push the status branch here [default: URL]
     #[arg(long, value_name = "URL")]
     pub status_url: Option<String>,
+
+    /// Trust what the server shows on first use, for want of an introduction. Every status of this host will say so, for ever
+    #[arg(long, value_name = "URL", conflicts_with_all = ["introduction", "url"])]
+    pub tofu: Option<String>,
 
     /// Ask nothing
     #[arg(long, short)]
@@ -57,6 +64,13 @@ pub struct Enrol {
     /// The host's root directory.
     #[arg(long, hide = true, value_name = "DIR", default_value = "/")]
     pub root: PathBuf,
+}
+
+impl Enrol {
+    /// The fleet repository.
+    pub fn repository(&self) -> &str {
+        self.tofu.as_deref().or(self.url.as_deref()).unwrap_or_default()
+    }
 }
 
 /// How to reach the Git server. Files are copied to /etc/holdfast, readable for root only.

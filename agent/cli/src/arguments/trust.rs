@@ -17,6 +17,7 @@ pub enum Trust {
     Init(Init),
     Intro(Intro),
     Ok(Approve),
+    Reset(Reset),
     Show(Show),
 }
 
@@ -161,6 +162,28 @@ pub struct Approve {
     /// Your SSH public key, or a private key with its .pub beside it [default: the one that Git signs with]
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
+}
+
+/// Let this host begin to trust anew, at another introduction
+///
+/// For when those who could change .trust have lost their keys, or the history was rewritten and nobody may say so by
+/// reset/ tags. Run it as root on each host: nobody can do it from afar. What the host owns stays known, and every status of
+/// this host will say `local-reset`, for ever.
+#[derive(Debug, Args)]
+#[command(after_long_help = "  holdfast trust reset intro1.6f1c…
+      Forget what was verified, and begin at this introduction.")]
+pub struct Reset {
+    /// The line that `holdfast trust intro` printed
+    #[arg(value_name = "INTRODUCTION")]
+    pub introduction: String,
+
+    /// Ask nothing
+    #[arg(long, short)]
+    pub yes: bool,
+
+    /// The host's root directory.
+    #[arg(long, hide = true, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
 }
 
 /// Show who may do what, and check the history

@@ -1,6 +1,6 @@
 //! `holdfast enrol`: looks first, asks, and only then writes.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
 use holdfast_agent::{
     revision,
@@ -24,22 +24,15 @@ use crate::{
     },
     keys,
     output::{Style, table},
+    trust::show::who_may,
 };
 
 mod configuration;
-mod reach;
+pub(super) mod reach;
 
 /// Lets this host follow a fleet repository.
 pub(crate) fn run(arguments: &Enrol, context: &Context) -> Result<Exit, Failure> {
-    let introduction: Introduction =
-        arguments.introduction.trim().parse().map_err(|why: InvalidIntroduction| {
-            Failure::coded(
-                why.code(),
-                "cannot take the introduction",
-                Some(holdfast_trust::remedy(why.code())),
-            )
-            .because(why)
-        })?;
+    let introduction = arguments.introduction.as_deref().map(introduction).transpose()?;
     let paths = settings::paths(&arguments.root);
     let systemctl = Systemctl::of(&arguments.root);
     if systemctl.is_some() && !nix::unistd::geteuid().is_root() {
@@ -52,11 +45,22 @@ pub(crate) fn run(arguments: &Enrol, context: &Context) -> Result<Exit, Failure>
         ));
     }
     let configuration = Configuration::of(arguments, context)?;
-    let settings = Settings::from_config(configuration.source(), introduction.clone())
-        .map_err(|why| settings::unusable(&why))?;
+    // Who trusts on first use has none until the server was asked.
+    let begin = introduction.clone().unwrap_or_else(newest::nobody);
+    let mut settings =
+        Settings::from_config(configuration.source(), begin).map_err(|why| settings::unusable(&why))?;
 
     let remote = reach::remote(&paths, &settings, systemctl.as_ref())?;
     context.output.note(format!("fetching {} …", settings.fleet.url))?;
+    if introduction.is_none() {
+        settings.introduction = newest::first_seen(&*remote, &settings)?;
+        context.output.line(format!(
+            "{} compare this line with what `holdfast trust intro {}` prints where you trust the clone:\n  {}\n",
+            Style::Warning.of("trust on first use:"),
+            settings.introduction.commit,
+            Style::Strong.of(settings.introduction.to_string()),
+        ))?;
+    }
     let newest = newest::fetch(&*remote, &settings, None, context)?;
     let Newest { verified: Some((verified, objects)), refused, .. } = newest else {
         return Err(newest
@@ -74,7 +78,10 @@ pub(crate) fn run(arguments: &Enrol, context: &Context) -> Result<Exit, Failure>
         return Err(Failure::new(Code::Consent, "nothing was changed"));
     }
 
-    let key = write(&paths, &configuration, &introduction)?;
+    let key = write(&paths, &configuration, &settings.introduction)?;
+    if introduction.is_none() {
+        mark(&paths, "tofu")?;
+    }
     if let Some(systemctl) = &systemctl {
         start(&paths, systemctl, arguments.force)?;
     }
@@ -84,8 +91,33 @@ pub(crate) fn run(arguments: &Enrol, context: &Context) -> Result<Exit, Failure>
     Ok(Exit::Success)
 }
 
+/// Reads the line.
+pub(super) fn introduction(line: &str) -> Result<Introduction, Failure> {
+    line.trim().parse().map_err(|why: InvalidIntroduction| {
+        let remedy = holdfast_trust::remedy(why.code());
+        Failure::coded(why.code(), "cannot take the introduction", Some(remedy)).because(why)
+    })
+}
+
+/// Notes for ever how trust began here, beside how it began before.
+pub(super) fn mark(paths: &Paths, origin: &str) -> Result<(), Failure> {
+    let lost = |why: StoreError| settings::lost(&why);
+    let store = Store::open(&paths.config).map_err(lost)?;
+    let path = paths.trust_origin();
+    let mut known = String::new();
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if let Some(mut file) = store.read(name).map_err(lost)? {
+        file.read_to_string(&mut known).map_err(|why| Failure::read(&path, why))?;
+    }
+    let mut origins: Vec<&str> = known.split_whitespace().collect();
+    if !origins.contains(&origin) {
+        origins.push(origin);
+    }
+    store.replace(name, |file| writeln!(file, "{}", origins.join(" "))).map_err(lost)
+}
+
 /// What was found, for whoever has to decide.
-fn found(
+pub(super) fn found(
     settings: &Settings,
     verified: &Verified,
     state: Result<&[KindName], &Vec<StatusProblem>>,
@@ -107,14 +139,8 @@ fn found(
     lines.extend(report::problems(refused));
     lines.extend(report::problems(state.err().map(Vec::as_slice).unwrap_or_default()));
     lines.push(String::new());
-    lines.push("Whoever has one of these keys will be able to change everything on this host:".to_owned());
-    let signers = verified.rules().signers.iter();
-    let rows: Vec<_> = signers
-        .map(|signer| {
-            vec![format!("  {}", Style::Strong.of(&signer.principal)), signer.key.fingerprint().to_string()]
-        })
-        .collect();
-    lines.extend(table(&rows));
+    lines.push("Whoever may change what this host does is root here.".to_owned());
+    lines.extend(who_may(verified.rules()));
     lines.push(String::new());
     lines
 }
@@ -136,7 +162,7 @@ fn declared(kinds: &[KindName]) -> String {
 }
 
 /// Asks whoever sits at the terminal.
-fn consents(settings: &Settings, context: &Context) -> Result<bool, Failure> {
+pub(super) fn consents(settings: &Settings, context: &Context) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() {
         return Err(Failure::new(Code::Consent, "nobody is there to be asked"));
     }
@@ -157,10 +183,13 @@ fn write(
     for (name, bytes) in configuration.files() {
         store.replace(name, |file| file.write_all(bytes)).map_err(lost)?;
     }
-    // A host that is enrolled anew keeps its key: its status branch goes on.
+    // A host that is enrolled anew keeps its key: its status branch goes on. Under another name, or if another machine has
+    // the key too, it gets one of its own.
+    let stays = Settings::load(paths).is_ok_and(|settings| settings.host == configuration.installed().host)
+        && settings::memory(paths)?.is_none_or(|memory| !memory.published.cloned);
     let key = match paths.read_host_key() {
-        Ok(key) => key,
-        Err(_none_or_unusable) => {
+        Ok(key) if stays => key,
+        _ => {
             let key = keys::new()?;
             let text = key.print(configuration.installed().host.as_str());
             store.replace("host_key", |file| file.write_all(text.as_bytes())).map_err(lost)?;

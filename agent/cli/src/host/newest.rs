@@ -10,7 +10,10 @@ use holdfast_agent::{
 use holdfast_converge::host::clock;
 use holdfast_protocol::fetch::{self, Reply};
 use holdfast_schema::status::StatusProblem;
-use holdfast_trust::{IndexedObjects, Limits, ObjectId, Ratchet, Request, UnixTime, Verified};
+use holdfast_trust::{
+    FleetId, IndexedObjects, Introduction, Limits, ObjectId, Ratchet, Request, UnixTime, Verified, introduce,
+    sign::SecretKey,
+};
 
 use crate::{
     Context,
@@ -60,13 +63,50 @@ pub(crate) fn fetch(
     Ok(Newest { tip, verified, refused: judgement.problems })
 }
 
-/// One question to the Git server.
+/// Stands for an introduction until the server was asked.
+pub(crate) fn nobody() -> Introduction {
+    let key = SecretKey::from_seed(&[0; 32]).fingerprint();
+    Introduction { fleet: FleetId::from_bytes([0; 16]), commit: ObjectId::from_bytes([0; 20]), key }
+}
+
+/// The introduction that the server's newest commit would be given. Nobody vouches for it.
+pub(crate) fn first_seen(remote: &dyn Remote, settings: &Settings) -> Result<Introduction, Failure> {
+    // No branch leads on from this, so the answer only tells where the branch is.
+    let nowhere = ObjectId::from_bytes([0; 20]);
+    let tip = match exchange(remote, settings, nowhere, None)? {
+        Seen::At(tip, _) | Seen::Diverged(tip) => tip,
+    };
+    let (_, objects) = ask(remote, settings, tip, None)?;
+    introduce(&*objects, tip, &settings.reference(), &Limits::default())
+        .map_err(|why| Failure::coded(why.code(), why.to_string(), Some(why.remedy())))
+}
+
+/// What came of a question.
+enum Seen {
+    At(ObjectId, StreamObjects),
+    Diverged(ObjectId),
+}
+
+/// One question to the Git server, whose answer must lead on from `base`.
 fn ask(
     remote: &dyn Remote,
     settings: &Settings,
     base: ObjectId,
     at: Option<ObjectId>,
 ) -> Result<(ObjectId, StreamObjects), Failure> {
+    match exchange(remote, settings, base, at)? {
+        Seen::At(tip, objects) => Ok((tip, objects)),
+        Seen::Diverged(tip) => Err(refused(&revision::diverged(tip, base))),
+    }
+}
+
+/// One question to the Git server.
+fn exchange(
+    remote: &dyn Remote,
+    settings: &Settings,
+    base: ObjectId,
+    at: Option<ObjectId>,
+) -> Result<Seen, Failure> {
     let request = fetch::Request::Poll {
         remote: settings.fleet.clone(),
         reference: settings.reference(),
@@ -81,9 +121,9 @@ fn ask(
             let objects = IndexedObjects::open(stream, &Limits::default()).map_err(|why| {
                 Failure::coded(why.code(), "cannot take in what was fetched", None).because(why)
             })?;
-            Ok((tip, Arc::new(objects)))
+            Ok(Seen::At(tip, Arc::new(objects)))
         }
-        Reply::Diverged { tip, .. } => Err(refused(&revision::diverged(tip, base))),
+        Reply::Diverged { tip, .. } => Ok(Seen::Diverged(tip)),
         Reply::Failed(failure) => Err(failed(failure)),
         other => Err(fail().because(format!("the answer to a poll was {other:?}"))),
     }

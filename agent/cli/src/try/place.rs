@@ -226,6 +226,7 @@ impl Place {
             heartbeat: Duration::from_hours(6),
             introduction,
             trust_origin: "introduction".to_owned(),
+            ceiling: holdfast_agent::ceiling::Ceiling::default(),
             machine: None,
         })
     }

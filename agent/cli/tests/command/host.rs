@@ -67,6 +67,64 @@ fn nothing_is_written_without_consent() {
     assert_eq!(fs::read_dir(scene.path("host")).unwrap().count(), 0);
 }
 
+/// What the status of this host will say for ever.
+fn origin(scene: &Scene) -> String {
+    scene.read("host/etc/holdfast/trust_origin").trim_end().to_owned()
+}
+
+#[test]
+fn trust_on_first_use_is_asked_for_and_never_forgotten() {
+    let (scene, line) = fleet();
+    let (url, root) = (scene.path("fleet.git"), scene.path("host"));
+    let (url, root) = (url.to_str().unwrap(), root.to_str().unwrap());
+    scene.holdfast(&["enrol", url, "--host", "web-1", "--root", root, "--yes"]).expect(2).says("<URL>");
+    assert!(!scene.path("host/etc/holdfast").exists());
+    let tofu = ["enrol", "--tofu", url, "--host", "web-1", "--root", root, "--yes"];
+    scene.holdfast(&tofu).expect(0).says(&line).says("compare this line");
+    assert_eq!(scene.read("host/etc/holdfast/introduction").trim_end(), line);
+    assert_eq!(origin(&scene), "tofu");
+    scene.on_host(&["trust", "reset", &line, "--yes"]).expect(0).says("reset:");
+    assert_eq!(origin(&scene), "tofu local-reset");
+    scene.enrol(&line, &["--yes", "--force"]).expect(0);
+    assert_eq!(origin(&scene), "tofu local-reset");
+    scene.enrol(&line, &["--tofu", url, "--yes", "--force"]).expect(2);
+}
+
+#[test]
+fn a_reset_begins_at_another_introduction_of_the_same_fleet() {
+    let (scene, line) = fleet();
+    scene.on_host(&["trust", "reset", &line, "--yes"]).expect(1).says("[E_NOT_ENROLLED]");
+    scene.enrol(&line, &["--yes"]).expect(0);
+    assert!(!scene.path("host/etc/holdfast/trust_origin").exists());
+    scene.write("fleet/hosts/web-2.toml", "");
+    scene.commit("fleet", "More", &[]);
+    scene.git("fleet", &["push", "--quiet", "../fleet.git", "main"]).expect(0);
+    let next = scene.holdfast_in("fleet", &["trust", "intro"]).expect(0).out;
+    scene.on_host(&["trust", "reset", &next]).expect(1).says("[E_CONSENT]").says("alice@example.com");
+    assert_eq!(scene.read("host/etc/holdfast/introduction").trim_end(), line);
+    scene.on_host(&["trust", "reset", &next, "--yes"]).expect(0);
+    assert_eq!(scene.read("host/etc/holdfast/introduction"), next);
+    assert_eq!(origin(&scene), "local-reset");
+    // Another fleet is none of this command's business.
+    scene.holdfast(&["init", "other", "--commit"]).expect(0);
+    let other = scene.holdfast_in("other", &["trust", "intro"]).expect(0).out;
+    scene.on_host(&["trust", "reset", &other, "--yes"]).expect(1).says("[E_FLEET]");
+}
+
+#[test]
+fn another_name_gets_another_key() {
+    let (scene, line) = fleet();
+    scene.enrol(&line, &["--yes"]).expect(0);
+    let key = scene.read("host/etc/holdfast/host_key");
+    let (url, root) = (scene.path("fleet.git"), scene.path("host"));
+    let arguments =
+        ["enrol", &line, url.to_str().unwrap(), "--root", root.to_str().unwrap(), "--yes", "--force"];
+    scene.holdfast(&[&arguments[..], &["--host", "web-1"]].concat()).expect(0);
+    assert_eq!(scene.read("host/etc/holdfast/host_key"), key);
+    scene.holdfast(&[&arguments[..], &["--host", "web-9"]].concat()).expect(0);
+    assert_ne!(scene.read("host/etc/holdfast/host_key"), key);
+}
+
 #[test]
 fn an_enrolment_is_not_replaced_by_accident_and_keeps_its_key() {
     let (scene, line) = fleet();

@@ -155,9 +155,13 @@ impl Agent {
         let objects = if commit == tip { objects } else { self.ask_at(commit).await? };
         let resolving = {
             let (verified, host, facts) = (verified.clone(), self.settings.host.clone(), self.facts.clone());
-            let store = self.memory.store().clone();
+            let (store, ceiling) = (self.memory.store().clone(), self.settings.ceiling.clone());
             tokio::task::spawn_blocking(move || {
                 let resolved = revision::resolve(&objects, &verified, &host, &facts)?;
+                let over = ceiling.problems(&resolved.state, &commit.to_string());
+                if !over.is_empty() {
+                    return Err(over);
+                }
                 let signer = people(&verified);
                 Ok(Applied::save(&store, commit, signer, facts, resolved.state, &resolved.contents))
             })

@@ -115,13 +115,13 @@ fn config(
     }
     let mut document = Table::new();
     document.insert("host".to_owned(), arguments.host.as_str().into());
-    document.insert("url".to_owned(), arguments.url.as_str().into());
+    document.insert("url".to_owned(), arguments.repository().into());
     document.insert("branch".to_owned(), arguments.branch.as_str().into());
     if let Some(url) = &arguments.status_url {
         let mut status = Table::new();
         status.insert("url".to_owned(), url.as_str().into());
         // A credential is for one server; for another one, agent.toml has to say so.
-        if server(url) == server(&arguments.url) {
+        if server(url) == server(arguments.repository()) {
             status.extend(access.clone());
         }
         document.insert("status".to_owned(), status.into());

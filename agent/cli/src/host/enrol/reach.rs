@@ -1,4 +1,4 @@
-//! How `enrol` reaches the Git server: through the unprivileged fetcher where it is installed.
+//! How `enrol` and `trust reset` reach the Git server: through the unprivileged fetcher where it is installed.
 
 use holdfast_agent::{
     remote::Remote,
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The fetcher behind its socket; in this process if `/` is not this machine's.
-pub(super) fn remote(
+pub(in crate::host) fn remote(
     paths: &Paths,
     fleet: &Settings,
     systemctl: Option<&Systemctl>,

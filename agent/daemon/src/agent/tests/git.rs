@@ -26,6 +26,7 @@ use holdfast_trust::{
 use crate::{
     Agent,
     agent::StartError,
+    ceiling::Ceiling,
     memory::Event,
     remote::Remote,
     settings::{Paths, Settings},
@@ -308,6 +309,7 @@ pub(super) struct Host {
     introduction: Introduction,
     memory: Cell<u32>,
     machine: RefCell<String>,
+    pub(super) ceiling: RefCell<Ceiling>,
 }
 
 impl Host {
@@ -323,6 +325,7 @@ impl Host {
             introduction,
             memory: Cell::new(0),
             machine: RefCell::new("one".into()),
+            ceiling: RefCell::default(),
         }
     }
 
@@ -357,6 +360,7 @@ impl Host {
             heartbeat: Duration::from_hours(1),
             introduction: self.introduction.clone(),
             trust_origin: "introduction".into(),
+            ceiling: self.ceiling.borrow().clone(),
             machine: Some(self.machine.borrow().clone()),
         };
         let host = LocalHost::scratch(&self.root()).unwrap();
@@ -381,6 +385,7 @@ impl Host {
             introduction: self.introduction.clone(),
             memory: Cell::new(0),
             machine: self.machine.clone(),
+            ceiling: self.ceiling.clone(),
         };
         std::fs::create_dir(copy.root()).unwrap();
         std::fs::create_dir(copy.state()).unwrap();

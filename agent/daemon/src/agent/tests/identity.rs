@@ -7,7 +7,7 @@ use super::{
     MOTD, codes, cycle,
     git::{Git, Host},
 };
-use crate::{publish::Published, store::Store};
+use crate::{memory::Memory, publish::Published, store::Store};
 
 const SECOND: &str = "[file.\"/etc/motd\"]\ncontent = \"second\\n\"\n";
 const THIRD: &str = "[file.\"/etc/motd\"]\ncontent = \"third\\n\"\n";
@@ -155,4 +155,20 @@ async fn either_copy_of_the_ratchet_is_enough() {
         std::fs::write(path, "rubbish").unwrap();
     }
     assert_eq!(host.start().await.unwrap_err().code(), "E_STORE_DAMAGED");
+}
+
+/// Root on the host lets trust begin anew.
+#[tokio::test]
+async fn after_a_local_reset_an_older_tip_is_taken() {
+    let git = Git::new(&[("hosts/web-1.toml", MOTD)]);
+    let first = git.tip();
+    let host = Host::new(&git);
+    git.commit(&[("hosts/web-1.toml", SECOND)]);
+    cycle(&mut host.agent().await).await;
+    git.reset(first);
+    assert_eq!(codes(&cycle(&mut host.agent().await).await), ["E_NOT_FAST_FORWARD"]);
+    let mut memory = Memory::recall(Store::open(host.state()).unwrap()).unwrap();
+    memory.introduced_anew().unwrap();
+    let status = cycle(&mut host.agent().await).await;
+    assert_eq!((status.result, status.revision.applied), (PassResult::Converged, Some(first.to_string())));
 }

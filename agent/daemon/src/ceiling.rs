@@ -1,0 +1,101 @@
+//! `/etc/holdfast/ceiling.toml`: what no revision may do on this host, whoever signed it. The repository cannot raise it.
+//!
+//! ```toml
+//! kinds = ["file", "directory", "symlink"]   # no other kind of resource
+//! forbidden = ["/etc/ssh", "/root"]          # nothing at or below these paths
+//! max_removals = 5                           # a pass that would remove more is held
+//! ```
+//! A revision that is over the ceiling is refused as a whole. Each line is optional; an unknown one refuses the file, for a
+//! limit that is skipped in silence would look as if it held.
+
+use std::{borrow::Cow, collections::BTreeSet};
+
+use holdfast_schema::{
+    AbsolutePath, HostState, KindName, ResourceId, spec::Spec, state::RemovalGuard, status::StatusProblem,
+};
+use serde::Deserialize;
+
+#[cfg(test)]
+mod tests;
+
+/// The limits of one host.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ceiling {
+    /// The kinds of resources that are allowed; `None`: all.
+    kinds: Option<BTreeSet<KindName>>,
+    /// Nothing at or below these.
+    #[serde(default)]
+    forbidden: Vec<AbsolutePath>,
+    /// The most that a pass may remove.
+    max_removals: Option<u32>,
+}
+
+/// What mends a revision that is over the ceiling.
+const REMEDY: &str =
+    "take it out of this host's state, or let root raise /etc/holdfast/ceiling.toml on the host";
+
+impl Ceiling {
+    /// Reads the file's text.
+    ///
+    /// # Errors
+    /// What is wrong with it, with its place.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    /// Everything in a state that is over the ceiling.
+    pub fn problems(&self, state: &HostState, commit: &str) -> Vec<StatusProblem> {
+        let over = state.resources.iter().filter_map(|(id, resource)| {
+            let why = self.refuses(id, &resource.spec)?;
+            Some(StatusProblem {
+                code: "E_CEILING".to_owned(),
+                message: format!("{id} is over this host's ceiling: {why}"),
+                remedy: Some(REMEDY.to_owned()),
+                commit: Some(commit.to_owned()),
+                at: Some(resource.declared.clone()),
+            })
+        });
+        over.collect()
+    }
+
+    /// Why this resource is not allowed.
+    fn refuses(&self, id: &ResourceId, spec: &Spec) -> Option<String> {
+        if self.kinds.as_ref().is_some_and(|kinds| !kinds.contains(&id.kind)) {
+            return Some(format!("resources of the kind {} are not allowed", id.kind));
+        }
+        let is_forbidden =
+            |path: &str| self.forbidden.iter().find(|forbidden| is_at_or_below(path, forbidden.as_str()));
+        let found = written(id, spec).iter().find_map(|path| is_forbidden(path)).cloned();
+        found.map(|forbidden| format!("nothing may be kept at or below {forbidden}"))
+    }
+
+    /// The state with no more removals allowed than here.
+    pub fn clamp<'a>(&self, state: &'a HostState) -> Cow<'a, HostState> {
+        match self.max_removals {
+            Some(most) if most < state.guard.max_removals => {
+                let guard = RemovalGuard { max_removals: most, ..state.guard };
+                Cow::Owned(HostState { guard, ..state.clone() })
+            }
+            _ => Cow::Borrowed(state),
+        }
+    }
+}
+
+/// The paths that a resource writes.
+fn written(id: &ResourceId, spec: &Spec) -> Vec<String> {
+    match spec {
+        Spec::Unit(_) => {
+            let folder = format!("/etc/systemd/system/{}", id.name);
+            vec![folder.clone(), format!("{folder}.d")]
+        }
+        // What a package installs, only its maintainer knows: a ceiling for paths wants the kind forbidden too.
+        Spec::Package(_) => Vec::new(),
+        _ => vec![id.name.clone()],
+    }
+}
+
+fn is_at_or_below(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory.trim_end_matches('/'))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
