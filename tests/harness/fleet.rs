@@ -110,6 +110,11 @@ impl Fleet {
         self.command(&arguments, &self.work()).run()
     }
 
+    /// Runs lines of shell in the work tree; they stop at their first failure.
+    pub fn shell(&self, lines: &str) -> Result<String> {
+        self.command(&["sh", "-euc", lines], &self.work()).run()
+    }
+
     /// Runs the packaged `holdfast` as the author.
     pub fn holdfast(&self, arguments: &[&str]) -> Result<String> {
         let program = deb::command()?;

@@ -1,9 +1,10 @@
 //! What goes wrong outside Holdfast: the host stays in its last good state, and the status says what and why.
 
 use anyhow::{Context as _, Result};
+use harness::{Host, git_server::Fault};
 use holdfast_schema::status::{PassResult, ResourceOutcome};
 
-use crate::site::Site;
+use crate::site::{AGENT, Site};
 
 const GOOD: &str = "[file.\"/etc/motd\"]\ncontent = \"good\\n\"\n";
 const EVIL: &str = "[file.\"/etc/motd\"]\ncontent = \"evil\\n\"\n";
@@ -56,12 +57,149 @@ fn a_rewritten_history_is_refused() -> Result<()> {
 }
 
 #[test]
+fn an_older_tip_is_refused() -> Result<()> {
+    let site = Site::of("")?;
+    site.sync()?.success()?;
+    assert_eq!(site.apply(GOOD)?.result, PassResult::Converged);
+    site.fleet.git(&["reset", "--quiet", "--hard", "HEAD~1"])?;
+    site.fleet.push()?;
+    is_refused(&site, "E_NOT_FAST_FORWARD", "")
+}
+
+#[test]
+fn a_stranger_s_key_is_refused() -> Result<()> {
+    let site = good()?;
+    site.fleet.make_key("mallory")?;
+    let key = format!("user.signingKey={}", site.fleet.key("mallory").display());
+    site.fleet.write("hosts/web-1.toml", EVIL)?;
+    site.fleet.git(&["-c", &key, "commit", "--quiet", "--all", "--gpg-sign", "--message", "evil"])?;
+    site.fleet.push()?;
+    is_refused(&site, "E_KEY_UNKNOWN", "")
+}
+
+/// What somebody does to the work tree, the code that tells of it, and where it is said to be.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    ("echo 'roles = [' >hosts/web-1.toml", "E_TOML", "hosts/web-1.toml:1"),
+    ("echo 'colour = 1' >>hosts/web-1.toml", "E_UNKNOWN_KEY", "hosts/web-1.toml:3:1"),
+    (
+        "printf '[file.\"/etc/a\"]\nsource = \"files/none\"\n' >>hosts/web-1.toml",
+        "E_SOURCE_MISSING",
+        "hosts/web-1.toml:4:10",
+    ),
+    (
+        "mkdir -p roles/x/templates && echo '{{ vars.nobody }}' >roles/x/templates/t
+         printf '[file.\"/etc/t\"]\ntemplate = \"templates/t\"\n' >roles/x/role.toml
+         echo 'roles = [\"x\"]' >hosts/web-1.toml",
+        "E_TEMPLATE",
+        "roles/x/templates/t:1",
+    ),
+    (
+        "printf '[package.a]\nneeds = [\"package:b\"]\n[package.b]\nneeds = [\"package:a\"]\n' >hosts/web-1.toml",
+        "E_CYCLE",
+        "hosts/web-1.toml:",
+    ),
+    (
+        "printf '[symlink.\"/etc/motd\"]\ntarget = \"issue\"\n' >>hosts/web-1.toml",
+        "E_TWO_OWNERS",
+        "hosts/web-1.toml:",
+    ),
+    (
+        "mkdir -p roles/x/files && ln -s /etc/shadow roles/x/files/link
+         printf '[file.\"/etc/l\"]\nsource = \"files/link\"\n' >roles/x/role.toml
+         echo 'roles = [\"x\"]' >hosts/web-1.toml",
+        "E_SYMLINK",
+        "",
+    ),
+    (
+        "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),roles/x/files/module
+         mkdir -p roles/x && printf '[file.\"/etc/m\"]\nsource = \"files/module\"\n' >roles/x/role.toml
+         echo 'roles = [\"x\"]' >hosts/web-1.toml && git add hosts roles/x/role.toml",
+        "E_SUBMODULE",
+        "roles/x/role.toml:2",
+    ),
+];
+
+#[test]
 fn a_mistake_in_the_repository_is_told_with_its_place() -> Result<()> {
     let site = good()?;
-    site.publish("[file.\"/etc/motd\"]\ncontent = \"x\"\ncolour = \"red\"\n")?;
-    is_refused(&site, "E_UNKNOWN_KEY", "hosts/web-1.toml:3:1")?;
-    // The next good commit is taken as if nothing had been.
-    assert_eq!(site.apply(GOOD)?.result, PassResult::Converged);
+    let good = site.fleet.git(&["rev-parse", "HEAD"])?;
+    for (mistake, code, at) in MISTAKES {
+        site.fleet.shell(mistake)?;
+        // A submodule without its work tree would be taken out again.
+        site.fleet.git(&["add", "--ignore-removal", "."])?;
+        site.fleet.git(&["commit", "--quiet", "--gpg-sign", "--message", "a mistake"])?;
+        site.fleet.push()?;
+        is_refused(&site, code, at).with_context(|| mistake.to_string())?;
+        // It is mended, and the next good commit is taken as if nothing had been.
+        site.fleet.git(&["read-tree", "--reset", "-u", good.trim()])?;
+        site.fleet.git(&["clean", "--quiet", "--force", "-d"])?;
+        site.fleet.commit("mended")?;
+        site.sync()?.success().with_context(|| mistake.to_string())?;
+        assert_eq!(site.status()?.result, PassResult::Converged, "{mistake}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_repository_that_is_too_large_is_told() -> Result<()> {
+    let site = good()?;
+    site.fleet.shell("mkdir -p roles/x/files && head -c 80M /dev/zero >roles/x/files/huge")?;
+    site.fleet.commit("huge")?;
+    site.host.write_file("/etc/motd", "drift")?;
+    assert_ne!(site.sync()?.code, Some(0));
+    assert_eq!(site.host.read_file("/etc/motd")?, "good\n");
+    let status = site.status()?;
+    let problem = status.problem.iter().find(|problem| problem.code == "E_LIMIT");
+    let problem = problem.with_context(|| format!("{status:?}"))?;
+    assert!(problem.message.contains("roles/x/files/huge") && problem.remedy.is_some(), "{problem:?}");
+
+    site.fleet.remove("roles/x/files/huge")?;
+    site.fleet.commit("small again")?;
+    site.sync()?.success()?;
+    assert_eq!(site.status()?.result, PassResult::Converged);
+    Ok(())
+}
+
+/// Asserts that the agent says `code` of the Git server and keeps the last good state up meanwhile.
+fn is_out_of_reach(host: &Host, code: &str) -> Result<()> {
+    host.write_file("/etc/motd", "drift")?;
+    let sync = host.output(&["holdfast", "sync"])?;
+    assert_ne!(sync.code, Some(0), "{sync}");
+    assert!(sync.to_string().contains(code) && sync.to_string().contains("remedy:"), "{sync}");
+    assert_eq!(host.read_file("/etc/motd")?, "good\n");
+    let status = host.output(&["holdfast", "status"])?;
+    assert!(status.to_string().contains(code), "{status}");
+    Ok(())
+}
+
+#[test]
+fn wrong_credentials_leave_the_last_good_state() -> Result<()> {
+    let Site { host, .. } = &good()?;
+    host.shell(
+        "f=$(sed -n 's/^password_file = \"\\(.*\\)\"$/\\1/p' /etc/holdfast/agent.toml) && echo wrong >$f",
+    )?;
+    host.run(&["systemctl", "restart", AGENT])?;
+    is_out_of_reach(host, "E_GIT_AUTH")
+}
+
+#[test]
+fn a_server_that_says_nothing_is_not_waited_for_long() -> Result<()> {
+    let Site { host, server, .. } = &good()?;
+    host.shell("sed -i '1i stall_timeout = \"2s\"' /etc/holdfast/agent.toml")?;
+    host.run(&["systemctl", "restart", AGENT])?;
+    server.https().set_fault(Fault::Stall(0));
+    is_out_of_reach(host, "E_GIT_")
+}
+
+#[test]
+fn a_package_that_nobody_has_is_told_and_the_rest_goes_on() -> Result<()> {
+    let site = good()?;
+    site.publish("[package.no-such-package]\n[file.\"/etc/motd\"]\ncontent = \"newer\\n\"\n")?;
+    assert_ne!(site.sync()?.code, Some(0));
+    assert_eq!(site.host.read_file("/etc/motd")?, "newer\n");
+    let told = site.resource("package:no-such-package")?.context("the status is silent")?;
+    assert_eq!(told.code.as_deref(), Some("E_PACKAGE_NOT_FOUND"), "{told:?}");
+    assert!(told.remedy.is_some(), "{told:?}");
     Ok(())
 }
 

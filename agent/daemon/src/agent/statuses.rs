@@ -98,7 +98,8 @@ impl Agent {
             now().saturating_sub(published.time) >= i64::try_from(heartbeat).unwrap_or(i64::MAX);
         let news = published.status.as_ref().is_none_or(|old| document::tells_more(old, &status));
         let same_server = self.settings.status.url == self.settings.fleet.url;
-        if !(news || heartbeat_due) || (same_server && self.unreachable.is_some()) {
+        let silent = self.unreachable.as_ref().is_some_and(|failure| !server_answered(&failure.code));
+        if !(news || heartbeat_due) || (same_server && silent) {
             return;
         }
         let sequence = published.sequence.saturating_add(1);
@@ -230,6 +231,11 @@ impl Agent {
             }
         }
     }
+}
+
+/// Whether a poll that failed with `code` failed for something else than the way to the server.
+fn server_answered(code: &str) -> bool {
+    matches!(code, "E_LIMIT" | "E_GIT_NO_BRANCH" | "E_GIT_MIRROR")
 }
 
 /// What it means for the whole that the ledger was not saved.
