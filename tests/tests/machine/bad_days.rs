@@ -186,7 +186,7 @@ fn wrong_credentials_leave_the_last_good_state() -> Result<()> {
 fn a_server_that_says_nothing_is_not_waited_for_long() -> Result<()> {
     let Site { host, server, .. } = &good()?;
     host.shell("sed -i '1i stall_timeout = \"2s\"' /etc/holdfast/agent.toml")?;
-    host.run(&["systemctl", "restart", AGENT])?;
+    host.run(&["systemctl", "reload", AGENT])?;
     server.https().set_fault(Fault::Stall(0));
     is_out_of_reach(host, "E_GIT_")
 }
