@@ -6,8 +6,13 @@ use crate::failure;
 pub type Entry = (&'static str, &'static str, &'static str);
 
 /// The rooms that give codes.
-const ROOMS: [&[Entry]; 4] =
-    [failure::CODES, holdfast_git::CODES, holdfast_schema::CODES, holdfast_trust::CODES];
+const ROOMS: [&[Entry]; 5] = [
+    failure::CODES,
+    holdfast_git::CODES,
+    holdfast_schema::CODES,
+    holdfast_trust::CODES,
+    holdfast_agent::CODES,
+];
 
 /// All codes by name.
 pub fn all() -> Vec<&'static Entry> {

@@ -93,7 +93,7 @@ impl<'a> Commit<'a> {
 /// A commit's parents as Git sees them, whatever else is wrong with it; empty when even they cannot be told.
 ///
 /// Only for finding one's way back along a branch: nothing is believed of such a commit.
-pub(crate) fn parents(data: &[u8]) -> Vec<ObjectId> {
+pub fn parents(data: &[u8]) -> Vec<ObjectId> {
     let mut headers = Headers::unchecked(data);
     let mut parents = Vec::new();
     if let Ok(Some(_)) = headers.take("tree ") {

@@ -91,6 +91,8 @@ impl Host {
     pub(crate) fn is_in_order(&self) -> bool {
         self.signature == SignatureState::Good
             && !self.silent
+            // Hosts that are not on one history were led apart.
+            && self.position != Position::Elsewhere
             && self.status.as_ref().is_some_and(|status| status.result == PassResult::Converged)
     }
 }
