@@ -175,7 +175,7 @@ impl Agent {
         self.trouble.clear();
         match self.host.facts().await {
             Ok(facts) => self.facts = facts,
-            Err(why) => tracing::warn!(error = one_line(&why), "the host's facts are as they were"),
+            Err(why) => tracing::warn!("the host's facts are as they were: {}", one_line(&why)),
         }
         self.end_pause_that_is_over();
     }
@@ -192,7 +192,7 @@ impl Agent {
             if !self.swept {
                 let directories = engine::directories(state, &self.memory.ledger);
                 if let Err(why) = self.host.sweep(&directories).await {
-                    tracing::warn!(error = one_line(&why), "what an earlier run left half-made stays");
+                    tracing::warn!("what an earlier run left half-made stays: {}", one_line(&why));
                 }
                 self.swept = true;
             }

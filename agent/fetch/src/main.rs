@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "the fetcher can not work");
+            tracing::error!("the fetcher can not work: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -50,7 +50,7 @@ fn run() -> Result<()> {
         connection.set_read_timeout(Some(PATIENCE))?;
         connection.set_write_timeout(Some(PATIENCE))?;
         if let Err(error) = fetcher.serve(&connection) {
-            tracing::warn!(error = %error, "the connection to the root service broke");
+            tracing::warn!("the connection to the root service broke: {error}");
         }
     }
     tell(&[NotifyState::Stopping]);

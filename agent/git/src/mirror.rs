@@ -56,7 +56,7 @@ impl Mirror {
             Ok(true) => {}
             Ok(false) => mirror.renew()?,
             Err(error) => {
-                tracing::warn!(mirror = %dir.display(), error = %error, "local copy can not be read, it is made anew");
+                tracing::warn!(mirror = %dir.display(), "local copy can not be read, it is made anew: {error}");
                 mirror.renew()?;
             }
         }

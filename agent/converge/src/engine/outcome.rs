@@ -64,26 +64,26 @@ impl Outcome {
     /// One line in the log for what a person would want to know; what stays the same from pass to pass is only for debugging.
     pub(super) fn log(&self, id: &ResourceId) {
         let failed = |failure: &Failure, what: &'static str| {
-            tracing::warn!(resource = %id, code = failure.code, error = failure.detail, "{what}");
+            tracing::warn!(resource = %id, code = failure.code, "{id} {what}: {}", failure.detail);
         };
         match self {
             Self::Same => {}
             Self::Changed(differences) => {
-                tracing::info!(resource = %id, what = list(differences), "changed");
+                tracing::info!(resource = %id, "{id} changed: {}", list(differences));
             }
-            Self::Removed => tracing::info!(resource = %id, "removed"),
-            Self::Released(why) => tracing::info!(resource = %id, why, "released"),
+            Self::Removed => tracing::info!(resource = %id, "{id} removed"),
+            Self::Released(why) => tracing::info!(resource = %id, "{id} released: {why}"),
             Self::Differs(differences) => {
-                tracing::debug!(resource = %id, what = list(differences), "differs, and is only audited");
+                tracing::debug!(resource = %id, "{id} differs, and is only audited: {}", list(differences));
             }
             Self::Failed(failure) => failed(failure, "failed"),
-            Self::Unsupported(failure) => failed(failure, "not supported"),
-            Self::Blocked { by } => tracing::debug!(resource = %id, %by, "blocked"),
+            Self::Unsupported(failure) => failed(failure, "is not supported"),
+            Self::Blocked { by } => tracing::debug!(resource = %id, "{id} is blocked by {by}"),
             Self::Waiting(failure) => {
-                tracing::info!(resource = %id, code = failure.code, what = failure.detail, "waiting");
+                tracing::info!(resource = %id, code = failure.code, "{id} waits: {}", failure.detail);
             }
             Self::Held(failure) => {
-                tracing::debug!(resource = %id, code = failure.code, what = failure.message, "held");
+                tracing::debug!(resource = %id, code = failure.code, "{id} is held: {}", failure.message);
             }
         }
     }

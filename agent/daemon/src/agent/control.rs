@@ -41,7 +41,7 @@ impl Agent {
             }
         }
         let pause = Pause { reason, since: rfc3339(now()), until };
-        tracing::info!(reason = pause.reason, until = pause.until, "paused");
+        tracing::info!(reason = pause.reason, until = pause.until, "paused: {}", pause.reason);
         self.memory.paused(Some(pause)).map_err(|why| stored(&why))
     }
 

@@ -145,7 +145,13 @@ impl Agent {
             if let Err(why) = self.memory.verified(ratchet) {
                 return self.give_up("remember the verified revision", &why);
             }
-            tracing::info!(revision = %commit, signer = people(verified), "revision verified");
+            tracing::info!(
+                revision = %commit,
+                signer = people(verified),
+                "revision {} verified, signed by {}",
+                commit.short(),
+                people(verified)
+            );
             self.tell(|| format!("verified {}, signed by {}", commit.short(), people(verified)));
         }
         let in_force = self.memory.applied.as_ref().is_some_and(|applied| applied.record.commit == commit);

@@ -197,7 +197,7 @@ impl Editor {
         if self.swept.borrow_mut().insert((stat.st_dev, stat.st_ino))
             && let Err(errno) = stage::sweep(&place.directory, &self.live)
         {
-            tracing::warn!(%path, %errno, "could not remove what an interrupted run left beside it");
+            tracing::warn!(%path, "what an interrupted run left beside {path} could not be removed: {errno}");
         }
         Ok(Some(place))
     }

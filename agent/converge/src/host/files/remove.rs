@@ -93,7 +93,12 @@ impl Editor {
                     Err(HostError::Changed { .. }) => staged.holds(is_directory(place, &staged)),
                     Err(error) => {
                         staged.keep();
-                        tracing::warn!(path = %place.path, kept = staged.name(), %error, "kept a file that was edited at the same moment");
+                        tracing::warn!(
+                            path = %place.path,
+                            "{} was edited at the same moment; its edit is kept as {}: {error}",
+                            place.path,
+                            staged.name()
+                        );
                     }
                 }
                 Err(place.changed())

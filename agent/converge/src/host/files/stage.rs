@@ -140,7 +140,7 @@ pub(super) fn sweep(directory: impl AsFd, live: &Live) -> Result<(), Errno> {
             }
         };
         match removed {
-            Ok(()) => tracing::info!(name, "removed what an interrupted run left behind"),
+            Ok(()) => tracing::info!("removed {name}, which an interrupted run left behind"),
             Err(Errno::ENOENT) => {}
             Err(errno) => return Err(errno),
         }

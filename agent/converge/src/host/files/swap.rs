@@ -141,7 +141,12 @@ impl Place<'_> {
         }
         if let Err(errno) = self.put_back(staged, made.as_fd()) {
             staged.keep();
-            tracing::warn!(path = %self.path, kept = staged.name(), %errno, "kept a file that was edited at the same moment");
+            tracing::warn!(
+                path = %self.path,
+                "{} was edited at the same moment; its edit is kept as {}: {errno}",
+                self.path,
+                staged.name()
+            );
         }
         Err(self.changed())
     }
