@@ -132,6 +132,9 @@ impl Fetcher {
                 };
                 let tip = listing.tip.ok_or(Fault::NoBranch)?;
                 let tags = listing.tags_digest()?;
+                if *base == NOWHERE {
+                    return Ok(Answer::of(Reply::Diverged { tip, tags }));
+                }
                 let begins = Begins { base: *base, resets: listing.resets().into_iter().collect() };
                 let wanted = Wanted { begins, tip, tags: listing.tags };
                 let at = at.unwrap_or(tip);
@@ -170,6 +173,9 @@ impl Fetcher {
         }
     }
 }
+
+/// The id of no commit: nothing leads on from there, so nothing need be fetched to tell that.
+const NOWHERE: ObjectId = ObjectId::from_bytes([0; 20]);
 
 /// The mirror of one branch of one repository.
 fn open_mirror(place: &Place, address: &Address, reference: &str) -> Result<Mirror, Fault> {

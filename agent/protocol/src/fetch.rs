@@ -22,7 +22,8 @@ pub enum Request {
         /// What was seen last; the same again is `Unchanged`.
         known: Option<Known>,
         /// The last verified commit or, at first, the introduced one: the stream holds the first-parent chain from it on,
-        /// or where no way leads to it, from a commit that a `reset/` tag names; and the `ok/` and `reset/` tags on it.
+        /// or where no way leads to it, from a commit that a `reset/` tag names; and the `ok/` and `reset/` tags on it. With an id of zeros only, it is only asked where the branch is: the answer
+        /// is `Diverged`, and nothing is fetched.
         base: ObjectId,
         /// The commit whose whole tree the stream must hold; `None`: the tip's. Asked for when only a part of the chain
         /// could be verified, so it is on the first-parent chain.

@@ -177,3 +177,15 @@ fn a_settled_poll_stays_small_among_10000_tags() -> Result<()> {
     measured("waiting poll over http among 10,000 tags", server.http().payload() - before);
     Ok(())
 }
+
+#[test]
+fn from_nowhere_nothing_is_fetched() -> Result<()> {
+    let server = WebServer::start()?;
+    let repository = server.repository("fleet.git")?;
+    repository.commit("main", &[("a", &crate::common::noise(100_000))])?;
+    let tip = repository.commit("main", &[("b", b"1")])?;
+    let got = Client::new()?.poll(&at(&server.http_url("fleet.git")), None, &"0".repeat(40))?;
+    assert_eq!(crate::common::diverged(&got), Some(tip));
+    assert!(server.http().payload() < 3000, "{} bytes", server.http().payload());
+    Ok(())
+}

@@ -167,6 +167,11 @@ impl Agent {
             Ok(Ok(witness)) => witness,
             Ok(Err(failure)) => {
                 tracing::debug!(code = failure.code, "the status branch was not looked at: {failure}");
+                // A server that is there and does not show the branch will not show it later.
+                self.witnessed = !matches!(
+                    failure.code.as_str(),
+                    "E_GIT_UNREACHABLE" | "E_GIT_TIMEOUT" | "E_GIT_TLS" | "E_FETCHER"
+                );
                 return;
             }
             Err(_cancelled) => return,

@@ -128,7 +128,10 @@ fn how_far_a_host_is_behind_is_counted_on_the_branch() {
     fleet.tell("web-1", &status("web-1", Some(one), NOW), &key(1));
     assert_eq!(fleet.hosts(three)["web-1"].position, Position::Behind(2));
     fleet.tell("web-1", &status("web-1", Some(ObjectId::from_bytes([7; 20])), NOW), &key(1));
-    assert_eq!(fleet.hosts(three)["web-1"].position, Position::Elsewhere);
+    let hosts = fleet.hosts(three);
+    assert_eq!(hosts["web-1"].position, Position::Elsewhere);
+    // Converged, signed and in time, but led apart.
+    assert!(!hosts["web-1"].is_in_order());
     fleet.tell("web-1", &status("web-1", None, NOW), &key(1));
     assert_eq!(fleet.hosts(three)["web-1"].position, Position::None);
 }

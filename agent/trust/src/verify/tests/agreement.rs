@@ -443,6 +443,35 @@ fn intent() {
     assert_eq!(see(&fleet, a, b), (Some(b), None));
 }
 
+/// Every bit of every byte of a good approval: none makes another one that counts.
+#[test]
+fn a_changed_bit_of_a_tag_counts_for_nothing() {
+    let four = State::of(&["alice", "bob"]).with_policy(
+        "[role.root]\npeople = [\"alice\", \"bob\"]\nneed = 2\n[role.deploy]\npeople = [\"alice\", \"bob\"]\nneed = 2\n",
+    );
+    let mut fleet = Fleet::default();
+    let a = fleet.commit(&[], Some("alice"), &four);
+    let b = fleet.commit(&[a], Some("alice"), &four.with_file("x"));
+    let good = tag("ok/main/bob", b, "commit", UnixTime::from_seconds(START + 600), "ok", "bob");
+    let sees = |data: Vec<u8>| {
+        let mut objects = MemoryObjects::new();
+        for (_, object) in fleet.objects.iter() {
+            objects.insert(object.clone()).unwrap();
+        }
+        objects.insert(Object { kind: ObjectKind::Tag, data }).unwrap();
+        see(&Fleet::of(objects), a, b).0
+    };
+    assert_eq!(sees(good.data.clone()), Some(b));
+    for at in 0..good.data.len() {
+        for bit in 0..8 {
+            let mut changed = good.data.clone();
+            changed[at] ^= 1 << bit;
+            let text = String::from_utf8_lossy(&changed).into_owned();
+            assert_eq!(sees(changed), Some(a), "bit {bit} of byte {at}:\n{text}");
+        }
+    }
+}
+
 fn edited(text: &str, at: prop::sample::Index, edit: &str, replace: bool) -> String {
     let mut chars: Vec<char> = text.chars().collect();
     let at = at.index(chars.len());
