@@ -85,11 +85,11 @@ fn kind(value: &[u8]) -> Option<ObjectKind> {
     ObjectKind::ALL.into_iter().find(|kind| kind.as_str().as_bytes() == value)
 }
 
-/// A name by the rules of git-check-ref-format(1) that matter here: printable, and no part that is empty or begins with a
-/// dot.
+/// A name by the rules of git-check-ref-format(1) that matter here: printable, no part that is empty or begins with a
+/// dot, and no two dots together.
 fn name(value: &[u8]) -> Option<&str> {
     let name = str::from_utf8(value).ok()?;
     let plain = name.bytes().all(|byte| byte.is_ascii_graphic());
     let parts = name.split('/').all(|part| !part.is_empty() && !part.starts_with('.'));
-    (plain && parts && name.len() <= 250).then_some(name)
+    (plain && parts && !name.contains("..") && name.len() <= 250).then_some(name)
 }

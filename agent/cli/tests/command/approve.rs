@@ -53,6 +53,30 @@ fn a_commit_waits_until_somebody_else_approves_it() {
     assert!(message.contains("Deploy: main\nState-SHA256: "), "{message}");
 }
 
+/// From two people's clones with stock Git, over a server's repository and the fetcher, to what a host would do.
+#[test]
+fn a_host_waits_for_the_tag_on_the_server() {
+    let scene = fleet("four-eyes");
+    scene.git("", &["clone", "--quiet", "--bare", "fleet", "server.git"]).expect(0);
+    let line = scene.holdfast_in("fleet", &["trust", "intro"]).expect(0).out;
+    let (url, root) = (scene.path("server.git"), scene.path("host"));
+    std::fs::create_dir(&root).unwrap();
+    let (url, root) = (url.to_str().unwrap(), root.to_str().unwrap());
+    let enrol = ["enrol", line.trim(), url, "--host", "web-1", "--root", root, "--yes", "--force"];
+    let enrol = || scene.holdfast(&enrol).expect(0);
+    enrol().says("2 of").says("Whoever may change what this host does is root here.");
+    let first = scene.id("fleet", "HEAD");
+
+    scene.write("fleet/hosts/web-1.toml", "[file.\"/etc/four-eyes\"]\ncontent = \"x\\n\"\n");
+    scene.commit("fleet", "Change web-1", &[]);
+    scene.git("fleet", &["push", "--quiet", "../server.git", "main"]).expect(0);
+    enrol().says("E_THRESHOLD").says(&format!("{} of", first.chars().take(7).collect::<String>()));
+    let tag = ["trust", "ok", "--yes", "--key", "../bob", "--push", "../server.git"];
+    scene.holdfast_in("fleet", &tag).expect(0).says("pushed to ../server.git");
+    let followed = enrol().says("signed by alice@example.com, bob@example.com");
+    assert!(!followed.out.contains("E_THRESHOLD"), "{}", followed.out);
+}
+
 #[test]
 fn the_whole_change_is_shown_before_anybody_is_asked() {
     let scene = fleet("four-eyes");

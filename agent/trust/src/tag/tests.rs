@@ -46,6 +46,7 @@ fn every_other_form_is_refused() {
         ("type commit\n", "", "line 2 of the tag should be the header \"type\" but is \"tag\""),
         ("tag ok", "tag ok ", "line 3 of the tag has a malformed value in the header \"tag\""),
         ("ok/main/x", "", "line 3 of the tag has a malformed value in the header \"tag\""),
+        ("ok/main/x", "ok/main..x", "line 3 of the tag has a malformed value in the header \"tag\""),
         ("ok/main/x", "ok//x", "line 3 of the tag has a malformed value in the header \"tag\""),
         ("ok/main/x", "ok/../x", "line 3 of the tag has a malformed value in the header \"tag\""),
         ("ok/main/x", "ok/main/é", "line 3 of the tag has a malformed value in the header \"tag\""),
