@@ -30,8 +30,8 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "E_STORE_DAMAGED",
         "a record below /var/lib/holdfast is not what Holdfast wrote there",
-        "restore the file, or move it away: without `ratchet` the host trusts the introduction again, without `ledger` it \
-         forgets what it owns and prunes nothing",
+        "restore the file. If both copies of the ratchet are lost, let trust begin anew with `holdfast trust reset`; without \
+         `ledger` the host forgets what it owns and prunes nothing, so move that away only if you mean it",
     ),
     (
         "E_STATUS_FOREIGN",
