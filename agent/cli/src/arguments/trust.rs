@@ -103,7 +103,8 @@ pub struct Init {
 /// Print the line that introduces this fleet to a new host
 ///
 /// Prints one line that pins the fleet, a commit and the key that signed it. A host that is enrolled with it follows what
-/// comes on top of that commit, and nothing else. The line is no secret, but take it from a place that you trust.
+/// comes on top of that commit, and nothing else. The line is no secret, but take it from a place that you trust. A commit that
+/// the hosts of today would not follow, for want of approvals say, is introduced to nobody.
 #[derive(Debug, Args)]
 #[command(after_long_help = "  holdfast trust intro
       Introduce the newest commit.
@@ -114,6 +115,10 @@ pub struct Intro {
     /// A signed commit
     #[arg(value_name = "COMMIT", default_value = "HEAD")]
     pub commit: String,
+
+    /// Judge what hosts follow from this commit on, which they have verified [default: the first that had a policy]
+    #[arg(long, value_name = "COMMIT")]
+    pub from: Option<String>,
 
     /// Where.
     #[command(flatten)]

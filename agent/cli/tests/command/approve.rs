@@ -53,6 +53,27 @@ fn a_commit_waits_until_somebody_else_approves_it() {
     assert!(message.contains("Deploy: main\nState-SHA256: "), "{message}");
 }
 
+/// Else one of two could lead every new host to a policy of their own.
+#[test]
+fn nobody_is_introduced_to_what_still_waits_for_approval() {
+    let scene = fleet("four-eyes");
+    scene.holdfast_in("fleet", &["trust", "intro"]).expect(0);
+    let policy = scene.read("fleet/.trust/policy.toml").replace("need = 2", "need = 1");
+    scene.write("fleet/.trust/policy.toml", &policy.replace("epoch = 1", "epoch = 2"));
+    scene.commit("fleet", "Alone from now on", &[]);
+    scene.holdfast_in("fleet", &["trust", "intro"]).expect(1).says("[E_THRESHOLD]");
+    // Nor does it help to go on from there, by that policy.
+    change(&scene, "web-2");
+    scene.holdfast_in("fleet", &["trust", "intro"]).expect(1).says("[E_THRESHOLD]");
+    let waiting = scene.id("fleet", "HEAD~1");
+    scene.holdfast_in("fleet", &["trust", "ok", &waiting, "--yes", "--key", "../bob"]).expect(0);
+    scene.holdfast_in("fleet", &["trust", "intro"]).expect(0).says("intro1.");
+    // The tags of what hosts have verified long ago may be gone.
+    scene.git("fleet", &["tag", "--delete", scene.git("fleet", &["tag"]).out.trim()]).expect(0);
+    scene.holdfast_in("fleet", &["trust", "intro"]).expect(1).says("--from");
+    scene.holdfast_in("fleet", &["trust", "intro", "--from", &waiting]).expect(0).says("intro1.");
+}
+
 /// From two people's clones with stock Git, over a server's repository and the fetcher, to what a host would do.
 #[test]
 fn a_host_waits_for_the_tag_on_the_server() {
