@@ -48,7 +48,6 @@ impl Scene {
     }
 }
 
-/// Tried: without the quorum in `resumed_at` the first assertion about one person fails.
 #[test]
 fn the_root_quorum_leads_a_host_to_another_history() {
     let scene = Scene::new(&team(2));
@@ -132,6 +131,18 @@ fn the_new_rules_must_follow_the_old_ones() {
     assert_eq!(both(&elsewhere), (None, Some("E_REF")));
     let fleet = State { policy: team(2).policy.replace(&fleet_id().to_string(), &"0".repeat(32)), ..team(2) };
     assert_eq!(both(&fleet), (None, Some("E_FLEET")));
+}
+
+/// One of two who are needed makes rules by which they are enough: it is the old ones that count, too.
+#[test]
+fn nobody_resets_to_rules_of_their_own() {
+    let alone =
+        "[role.root]\npeople = [\"alice\"]\nneed = 1\n[role.deploy]\npeople = [\"alice\"]\nneed = 1\n";
+    let alone = State::of(&["alice"]).with_policy(&format!("epoch = 2\n{alone}"));
+    let scene = Scene::new(&alone).wished("reset/2/alice", "alice");
+    assert_eq!(scene.sees(scene.c), (None, Some("E_THRESHOLD")));
+    let scene = scene.wished("reset/2/bob", "bob");
+    assert_eq!(scene.sees(scene.c), (Some(scene.c), None), "two may");
 }
 
 /// A reset that was signed long ago, and one by a key that has been removed since, hold no host that has gone on.
