@@ -95,7 +95,7 @@ impl Relay {
         self.address
     }
 
-    /// Breaks what comes, of connections that begin from now on.
+    /// Breaks what comes from now on, on connections that are open already too.
     pub fn set_fault(&self, fault: Fault) {
         *self.state.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
@@ -153,7 +153,6 @@ fn connect(target: &Target, client: TcpStream, state: &Arc<State>) -> std::io::R
         Target::Words(words) => (Box::new(std::io::sink()), Box::new(std::io::Cursor::new(words.clone()))),
     };
     let says_first = matches!(target, Target::Words(_));
-    let fault = *state.fault.lock().unwrap_or_else(PoisonError::into_inner);
     let (client_out, shared) = (client.try_clone()?, Arc::clone(state));
     thread::spawn(move || upwards(client_out, server_in, &shared.sent));
     let shared = Arc::clone(state);
@@ -162,7 +161,7 @@ fn connect(target: &Target, client: TcpStream, state: &Arc<State>) -> std::io::R
             // Whoever asks wants to have asked before the answer comes.
             thread::sleep(Duration::from_millis(20));
         }
-        downwards(server_out, &client, fault, &shared.received);
+        downwards(server_out, &client, &shared);
     });
     Ok(())
 }
@@ -194,10 +193,11 @@ fn upwards(mut client: impl Read, mut server: impl Write, count: &AtomicU64) {
     }
 }
 
-fn downwards(mut server: impl Read, mut client: &TcpStream, fault: Fault, count: &AtomicU64) {
+fn downwards(mut server: impl Read, mut client: &TcpStream, state: &State) {
     let mut buffer = [0; 16 << 10];
     let mut passed = 0;
     while let Ok(read @ 1..) = server.read(&mut buffer) {
+        let fault = *state.fault.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = buffer.get(..read).unwrap_or_default();
         let bytes = match fault {
             Fault::Stall(limit) | Fault::Cut(limit) => {
@@ -208,7 +208,7 @@ fn downwards(mut server: impl Read, mut client: &TcpStream, fault: Fault, count:
         };
         passed += bytes.len() as u64;
         // Counted before it is sent, so that whoever has read it finds it counted.
-        count.fetch_add(bytes.len() as u64, Ordering::SeqCst);
+        state.received.fetch_add(bytes.len() as u64, Ordering::SeqCst);
         let sent = match fault {
             Fault::Drip(pause) => bytes.iter().try_for_each(|byte| {
                 thread::sleep(pause);
