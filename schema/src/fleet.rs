@@ -8,11 +8,11 @@ use crate::{
     explain::{self, Explanation},
     language::{
         common::{Common, Declared},
-        documents::Guard,
         kinds::{DirectoryTable, FileTable, PackageTable, SymlinkTable, UnitTable},
     },
     limits,
     resolve::{
+        apply,
         build::Build,
         check, conflict,
         library::Library,
@@ -20,7 +20,7 @@ use crate::{
         order::{Order, Written},
         variables,
     },
-    state::{Mode, RemovalGuard},
+    state::Mode,
 };
 
 /// One host's resolved state and the bytes that it speaks of.
@@ -148,7 +148,12 @@ impl<'r> Fleet<'r> {
         }
         let context = variables::context(&values, facts, host, &layers);
         let mut resolved = Resolved {
-            state: HostState { host: host.clone(), resources: BTreeMap::new(), guard: guard(&layers) },
+            state: HostState {
+                host: host.clone(),
+                resources: BTreeMap::new(),
+                guard: apply::guard(&layers),
+                apply: apply::apply(&layers, &self.library, &mut problems),
+            },
             contents: Contents::default(),
         };
         let mut places = BTreeMap::new();
@@ -250,6 +255,7 @@ fn resource<D: Declared>(
         spec,
         needs: ResourceSet::default(),
         mode: if audit { Mode::Audit } else { Mode::Enforce },
+        confirm: common.confirm.as_ref().is_some_and(|confirm| confirm.value),
         tags: common
             .tags
             .iter()
@@ -258,21 +264,4 @@ fn resource<D: Declared>(
             .collect(),
         declared: build.library.position(declaration.at),
     })
-}
-
-/// How much a pass may remove: only the fleet says so.
-fn guard(layers: &[Layer]) -> RemovalGuard {
-    let default = RemovalGuard::default();
-    let guard = layers.iter().find_map(|layer| match layer {
-        Layer::Fleet(fleet) => fleet.tables.guard.as_ref().map(|guard| &guard.value),
-        _ => None,
-    });
-    let Some(Guard { max_removals, max_removal_percent }) = guard else { return default };
-    RemovalGuard {
-        max_removals: max_removals.as_ref().map_or(default.max_removals, |limit| limit.value.0),
-        max_removal_percent: max_removal_percent
-            .as_ref()
-            .and_then(|limit| u8::try_from(limit.value.0).ok())
-            .unwrap_or(default.max_removal_percent),
-    }
 }

@@ -7,7 +7,7 @@ use crate::{
     document::table::{FieldInfo, Table, paragraph},
     language::{
         common::{Body, Common},
-        documents::Guard,
+        documents::{ApplyTable, Guard},
         kinds::{DirectoryTable, FileTable, HealthTable, PackageTable, SymlinkTable, UnitTable},
         variables::Parameter,
     },
@@ -46,6 +46,7 @@ fn part(name: &str) -> String {
         "body" => fields::<Body>(&[]),
         "common" => fields::<Common>(&[]),
         "guard" => fields::<Guard>(&[]),
+        "apply" => fields::<ApplyTable>(&[]),
         "parameter" => fields::<Parameter>(&[]),
         "agent" => fields::<AgentTable>(&[names::<Reach>()]),
         "reach" => fields::<Reach>(&[]),

@@ -4,11 +4,15 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt, io,
     sync::Arc,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Blob, HostName, ResourceId, ResourceSet, Sha256, spec::Content, spec::Spec};
+use crate::{
+    Blob, HostName, ResourceId, ResourceSet, Sha256,
+    spec::{Content, Health, Spec},
+};
 
 /// Everything that one host should be at one revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +23,8 @@ pub struct HostState {
     pub resources: BTreeMap<ResourceId, Resource>,
     /// Holds a pass that would remove more.
     pub guard: RemovalGuard,
+    /// How a new revision is put in force.
+    pub apply: Apply,
 }
 
 /// One resource with all that every kind takes.
@@ -31,6 +37,9 @@ pub struct Resource {
     pub needs: ResourceSet,
     /// Whether to change the host or only to report.
     pub mode: Mode,
+    /// Whether a change of it must be confirmed: see [`Apply::confirm_within`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirm: bool,
     /// The author's labels.
     pub tags: BTreeSet<String>,
     /// Where it is declared, as `path:line:column`: the highest layer that names it.
@@ -61,6 +70,40 @@ impl Default for RemovalGuard {
     fn default() -> Self {
         Self { max_removals: 100, max_removal_percent: 50 }
     }
+}
+
+/// How a new revision is put in force, in `fleet.toml`, a group or a host under `[apply]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Apply {
+    /// What becomes of a revision that cannot be applied whole.
+    pub on_failure: OnFailure,
+    /// How long a change that could cut the host off has until the Git server was reached again and the host is healthy.
+    pub confirm_within: Duration,
+    /// How to know that the host works under a new revision, by name.
+    pub health: BTreeMap<String, Health>,
+}
+
+impl Default for Apply {
+    fn default() -> Self {
+        Self {
+            on_failure: OnFailure::default(),
+            confirm_within: Duration::from_mins(5),
+            health: BTreeMap::new(),
+        }
+    }
+}
+
+/// What becomes of a revision that cannot be applied whole, or under which the host is not healthy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// Everything that it changed is put back, and it is not tried again.
+    #[default]
+    Rollback,
+    /// Everything stays as it is, for a person to look at.
+    Hold,
+    /// What does not depend on the failure is done, and the rest is tried again.
+    Continue,
 }
 
 /// Where the bytes of a [`Content`] come from.

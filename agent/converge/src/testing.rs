@@ -7,7 +7,7 @@ use holdfast_schema::{
     spec::{
         Access, DirectorySpec, Ensure, FileSpec, PackageEnsure, PackageSpec, Spec, SymlinkSpec, UnitSpec,
     },
-    state::{Mode, RemovalGuard},
+    state::{Apply, Mode, RemovalGuard},
 };
 
 use crate::{
@@ -46,15 +46,16 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) fn new() -> Self {
         let guard = RemovalGuard { max_removals: 1000, max_removal_percent: 100 };
-        let state = HostState { host: "web-1".parse().unwrap(), resources: BTreeMap::new(), guard };
+        let (host, apply) = ("web-1".parse().unwrap(), Apply::default());
+        let state = HostState { host, resources: BTreeMap::new(), guard, apply };
         Self { state, contents: Contents::default() }
     }
 
     fn add(&mut self, spec: Spec, name: &str) -> &mut Resource {
         let id = ResourceId::new(spec.kind(), name);
         let declared = "hosts/web-1.toml:1:1".to_owned();
-        let (needs, tags, mode) = (ResourceSet::default(), BTreeSet::new(), Mode::Enforce);
-        self.state.resources.insert(id.clone(), Resource { spec, needs, mode, tags, declared });
+        let (needs, tags, mode, confirm) = (ResourceSet::default(), BTreeSet::new(), Mode::Enforce, false);
+        self.state.resources.insert(id.clone(), Resource { spec, needs, mode, confirm, tags, declared });
         self.state.resources.get_mut(&id).unwrap()
     }
 

@@ -21,6 +21,9 @@ table! {
         needs: List<ResourceId> = "[]",
         /// Report differences, but do not touch anything.
         audit: bool = "false",
+        /// Treat a change of it as one that could cut the host off: see APPLY. Changes of the network, the firewall, the
+        /// resolver, the SSH server and Holdfast itself are treated so anyway.
+        confirm: bool = "false",
         /// Whether the resource applies to the host: an expression over `facts`, `vars` and `host` that gives true or
         /// false. Without it, it does.
         when: Condition,

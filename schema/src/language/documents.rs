@@ -1,17 +1,19 @@
 //! The documents: `fleet.toml`, `groups/*.toml`, `hosts/*.toml`, `roles/*/role.toml`.
 
 use super::{
-    kinds::{DirectoryTable, FileTable, PackageTable, SymlinkTable, UnitTable},
+    kinds::{DirectoryTable, FileTable, HealthTable, PackageTable, SymlinkTable, UnitTable},
     values::PackageName,
     variables::{Parameter, StatusKey, Variable},
 };
 use crate::{
     AbsolutePath, UnitName,
     document::{
+        duration::Wait,
         field::{List, Map, Whole},
         table::table,
     },
     id::{GroupName, RoleName, VariableName},
+    state::OnFailure,
 };
 
 table! {
@@ -43,10 +45,25 @@ table! {
 }
 
 table! {
+    /// How a new revision is put in force. A higher layer's field wins over a lower one's.
+    pub(crate) struct ApplyTable {
+        /// What becomes of a revision that cannot be applied whole, or under which the host is not healthy.
+        on_failure: OnFailure = "\"rollback\"",
+        /// How long a change that could cut the host off has until the Git server was reached again and the host is
+        /// healthy. After that it is taken back.
+        confirm_within: Wait<10, 86_400> = "\"5m\"",
+        /// How to know that the host works under a new revision: probes by their names, each as a unit's `health`.
+        health: Map<VariableName, HealthTable>,
+    }
+}
+
+table! {
     /// What every host of the fleet has: `fleet.toml`.
     pub(crate) struct FleetDocument {
         /// How much one pass may remove from a host.
         guard: Guard,
+        /// How a new revision is put in force.
+        apply: ApplyTable,
         /// Variables that any host may have, by their names: their types, defaults and meanings.
         params: Map<VariableName, Parameter>,
         /// Values of variables, by their names.
@@ -58,6 +75,8 @@ table! {
 table! {
     /// What a set of hosts shares: `groups/NAME.toml`.
     pub(crate) struct GroupDocument {
+        /// How a new revision is put in force.
+        apply: ApplyTable,
         /// Values of variables, by their names.
         vars: Map<VariableName, Variable>,
         after resources: Resources,
@@ -74,6 +93,8 @@ table! {
         groups: List<GroupName> = "[]",
         /// The public key with which the host signs its status, as `holdfast enrol` prints it.
         status_key: StatusKey,
+        /// How a new revision is put in force.
+        apply: ApplyTable,
         /// Values of variables, by their names.
         vars: Map<VariableName, Variable>,
         after resources: Resources,

@@ -11,6 +11,7 @@ use crate::{
         field::{Field, key, string, textual},
     },
     spec::{Ensure, PackageEnsure},
+    state::OnFailure,
     template, text,
 };
 
@@ -246,6 +247,11 @@ choice!(PackageEnsure {
     "present" => PackageEnsure::Present, "it is installed";
     "absent" => PackageEnsure::Absent, "it is not installed; its configuration files may stay";
     "purged" => PackageEnsure::Purged, "it is not installed, and its configuration files are gone";
+});
+choice!(OnFailure {
+    "rollback" => OnFailure::Rollback, "what it changed is put back, and it is not tried again";
+    "hold" => OnFailure::Hold, "everything stays as it is, for a person to look at";
+    "continue" => OnFailure::Continue, "what does not depend on the failure is done, and the rest is tried again";
 });
 
 /// A `when` expression, checked for its grammar.

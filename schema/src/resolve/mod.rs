@@ -1,5 +1,6 @@
 //! From documents to one host's state: layers, variables, merging, contents, conflicts, order.
 
+pub(crate) mod apply;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod conflict;

@@ -1,7 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::spec::{Spec, UnitSpec};
+use crate::{
+    spec::{Spec, UnitSpec},
+    state::{Apply, OnFailure},
+};
 
 const WEB: &str = r#"
 [params.workers]
@@ -282,4 +285,21 @@ proptest! {
         };
         prop_assert_eq!(render(&[0, 1, 2], false), render(&order, true));
     }
+}
+
+#[test]
+fn how_a_revision_is_applied_is_merged_field_by_field() {
+    let fleet = "[apply]\non_failure = \"hold\"\nconfirm_within = \"90s\"\n[apply.health.web]\nhttp = \"http://127.0.0.1/\"\n";
+    let host = "[apply]\non_failure = \"continue\"\n[apply.health.web]\nwithin = \"5s\"\n[apply.health.ssh]\ntcp = \"127.0.0.1:22\"\n";
+    let apply = resolve(&[("fleet.toml", fleet), ("hosts/web-1.toml", host)]).state.apply;
+    assert_eq!((apply.on_failure, apply.confirm_within.as_secs()), (OnFailure::Continue, 90));
+    let probes: Vec<_> =
+        apply.health.iter().map(|(name, health)| (name.as_str(), health.within.as_secs())).collect();
+    assert_eq!(probes, [("ssh", 30), ("web", 5)]);
+    assert_eq!(resolve(&[]).state.apply, Apply::default());
+}
+
+#[test]
+fn a_probe_of_the_host_must_be_one() {
+    insta::assert_snapshot!(refuse("[apply.health.web]\nwithin = \"5s\"\n"));
 }

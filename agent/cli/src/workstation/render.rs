@@ -84,6 +84,9 @@ fn table(resource: &Resource, contents: Option<&Contents>) -> Result<Value, Fail
     if !resource.tags.is_empty() {
         table.insert("tags".to_owned(), json!(resource.tags));
     }
+    if resource.confirm {
+        table.insert("confirm".to_owned(), json!(true));
+    }
     if resource.mode == holdfast_schema::state::Mode::Audit {
         table.insert("audit".to_owned(), json!(true));
     }

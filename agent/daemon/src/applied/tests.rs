@@ -1,10 +1,10 @@
-use holdfast_schema::state::RemovalGuard;
+use holdfast_schema::state::{Apply, RemovalGuard};
 
 use super::*;
 
 fn state() -> HostState {
-    let guard = RemovalGuard::default();
-    HostState { host: "web-1".parse().unwrap(), resources: BTreeMap::new(), guard }
+    let (guard, apply) = (RemovalGuard::default(), Apply::default());
+    HostState { host: "web-1".parse().unwrap(), resources: BTreeMap::new(), guard, apply }
 }
 
 fn commit() -> ObjectId {

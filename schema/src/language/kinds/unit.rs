@@ -110,7 +110,9 @@ impl Declared for UnitTable {
             masked: value(self.masked.as_ref()),
             restart_on: references(self.restart_on.as_ref()),
             reload_on: references(self.reload_on.as_ref()),
-            health: self.health.as_ref().and_then(|health| probe(health, build)),
+            health: self.health.as_ref().and_then(|health| {
+                health.value.health().map_err(|problem| build.report(health.at, problem)).ok()
+            }),
         }))
     }
 }
@@ -157,16 +159,17 @@ fn references(list: Option<&Located<List<ResourceId>>>) -> BTreeSet<ResourceId> 
     list.into_iter().flat_map(|list| list.value.values()).cloned().collect()
 }
 
-fn probe(health: &Located<HealthTable>, build: &mut Build<'_, '_>) -> Option<Health> {
-    let table = &health.value;
-    let http = table.http.as_ref().map(|address| Probe::Http(address.value.as_str().to_owned()));
-    let tcp = || table.tcp.as_ref().map(|address| Probe::Tcp(address.value.as_str().to_owned()));
-    let command = || table.command.as_ref().map(|command| Probe::Command(command.value.0.clone()));
-    let Some(probe) = http.or_else(tcp).or_else(command) else {
-        let problem = Problem::new("E_MISSING_KEY", "`health` has no probe");
-        build.report(health.at, problem.remedy("set `http`, `tcp` or `command`"));
-        return None;
-    };
-    let within = table.within.as_ref().map_or(Duration::from_secs(30), |within| within.value.0);
-    Some(Health { probe, within })
+impl HealthTable {
+    /// The probe and its patience.
+    pub(crate) fn health(&self) -> Result<Health, Problem> {
+        let http = self.http.as_ref().map(|address| Probe::Http(address.value.as_str().to_owned()));
+        let tcp = || self.tcp.as_ref().map(|address| Probe::Tcp(address.value.as_str().to_owned()));
+        let command = || self.command.as_ref().map(|command| Probe::Command(command.value.0.clone()));
+        let Some(probe) = http.or_else(tcp).or_else(command) else {
+            let problem = Problem::new("E_MISSING_KEY", "`health` has no probe");
+            return Err(problem.remedy("set `http`, `tcp` or `command`"));
+        };
+        let within = self.within.as_ref().map_or(Duration::from_secs(30), |within| within.value.0);
+        Ok(Health { probe, within })
+    }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use holdfast_schema::{
     FileMode,
     spec::{Access, Ensure, FileSpec, Spec, SymlinkSpec, UnitSpec},
-    state::{Mode, RemovalGuard},
+    state::{Apply, Mode, RemovalGuard},
 };
 
 use super::*;
@@ -16,6 +16,7 @@ fn resource(spec: Spec) -> Resource {
         spec,
         needs: holdfast_schema::ResourceSet::default(),
         mode: Mode::Enforce,
+        confirm: false,
         tags: BTreeSet::new(),
         declared: "fleet.toml:1:1".into(),
     }
@@ -60,7 +61,8 @@ fn sample() -> (HostState, Contents) {
         health: None,
     };
     add("unit:a.service", Spec::Unit(unit));
-    (HostState { host: "web-1".parse().unwrap(), resources, guard: RemovalGuard::default() }, contents)
+    let (guard, apply) = (RemovalGuard::default(), Apply::default());
+    (HostState { host: "web-1".parse().unwrap(), resources, guard, apply }, contents)
 }
 
 #[test]
