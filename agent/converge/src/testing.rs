@@ -12,7 +12,11 @@ use holdfast_schema::{
 
 use crate::{
     engine::{self, Report, Scope, Stop, Task},
-    host::{Read, Write, faulty::MemoryStore},
+    host::{
+        Read, Write,
+        faulty::{MemoryJournal, MemoryStore},
+    },
+    journal::Journal,
     kinds::Around,
     ledger::{Ledger, LedgerStore},
     plan::{Action, Preview, step::UnitVerb},
@@ -154,7 +158,13 @@ impl Scene {
     }
 
     pub(crate) fn task(&self) -> Task<'_> {
-        Task { state: &self.state, contents: &self.contents, scope: Scope::All, revision: "3fa2c1d" }
+        Task {
+            state: &self.state,
+            contents: &self.contents,
+            scope: Scope::All,
+            revision: "3fa2c1d",
+            whole_but_for: None,
+        }
     }
 
     /// One pass with the ledger that `store` keeps.
@@ -169,7 +179,20 @@ impl Scene {
         ledger: &mut Ledger,
         store: &mut dyn LedgerStore,
     ) -> Report {
-        block_on(engine::pass(&self.task(), host, ledger, store, &Stop::never()))
+        self.pass_and_record(host, ledger, store, &mut MemoryJournal::default())
+    }
+
+    /// The same, with a journal.
+    pub(crate) fn pass_and_record(
+        &self,
+        host: &impl Write,
+        ledger: &mut Ledger,
+        store: &mut dyn LedgerStore,
+        journal: &mut MemoryJournal,
+    ) -> Report {
+        let recorded = journal.recorded();
+        let journal = Journal::new(journal, &recorded);
+        block_on(engine::pass(&self.task(), host, ledger, store, journal, &Stop::never()))
     }
 
     pub(crate) fn plan(&self, host: &impl Read, ledger: &Ledger) -> Preview {

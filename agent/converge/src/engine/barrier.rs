@@ -59,7 +59,7 @@ impl Barrier {
     }
 }
 
-impl<'a, H: Write> Run<'a, H> {
+impl<'a, H: Write> Run<'a, '_, H> {
     /// Passes the first barrier that anything waits at. Whether there was one.
     pub(super) async fn pass_barrier(&mut self) -> bool {
         let waiting = self.places.iter().filter_map(|place| match place {
@@ -70,7 +70,7 @@ impl<'a, H: Write> Run<'a, H> {
         let at_it = self.places.iter().enumerate().filter(|(_, place)| **place == Place::At(barrier));
         let waiting: Vec<(usize, &'a Item<'a>)> =
             at_it.filter_map(|(at, _)| Some((at, self.items.get(at)?))).collect();
-        if let Err(failure) = self.secure(barrier, &waiting) {
+        if let Err(failure) = self.secure(barrier, &waiting).await {
             for (at, _) in waiting {
                 self.end(at, Outcome::Failed(failure.clone()));
             }
@@ -88,8 +88,8 @@ impl<'a, H: Write> Run<'a, H> {
         true
     }
 
-    /// Notes durably what a start will owe, before it is begun.
-    fn secure(&mut self, barrier: Barrier, waiting: &[(usize, &'a Item<'a>)]) -> Result<(), Failure> {
+    /// Notes durably what is about to be touched, and what a start will owe, before it is begun.
+    async fn secure(&mut self, barrier: Barrier, waiting: &[(usize, &'a Item<'a>)]) -> Result<(), Failure> {
         for (at, item) in waiting.iter().filter(|_| barrier == Barrier::Starts) {
             let step = self.work.get(at).and_then(|work| work.pending.as_ref());
             if let Some(Action::ControlUnit { health: Some(_), .. }) = step.map(|step| &step.action)
@@ -98,7 +98,9 @@ impl<'a, H: Write> Run<'a, H> {
                 self.keeper.promise(|ledger| ledger.learn(item.id, lesson));
             }
         }
-        self.keeper.secure()
+        self.keeper.secure()?;
+        let steps: Vec<Step> = waiting.iter().filter_map(|(at, _)| self.pending(*at).cloned()).collect();
+        self.write_down(&steps.iter().collect::<Vec<_>>()).await
     }
 
     /// Waits for `action`, unless the pass is stopped first.
@@ -120,9 +122,17 @@ impl<'a, H: Write> Run<'a, H> {
                 }
             }
             let action = Action::Packages(transaction);
+            let before = self.host.packages().await.unwrap_or_default();
             let run = self.host.run(&action, &Expected::Anything, self.task.contents);
             let Some(result) = self.unless_stopped(run).await else { return };
             let error = result.err();
+            if let Err(failure) = self.write_down_packages(&before).await {
+                tracing::warn!(
+                    code = failure.code,
+                    "what the packages were is not written down: {}",
+                    failure.detail
+                );
+            }
             let mut left = Vec::new();
             for (at, item) in std::mem::take(&mut waiting) {
                 if let Some(step) = self.after_transaction(at, item).await {
@@ -162,6 +172,7 @@ impl<'a, H: Write> Run<'a, H> {
         let work = self.work.entry(at).or_default();
         let done = verdict.plan.as_ref().is_ok_and(Vec::is_empty);
         if let Some(step) = work.pending.take().filter(|_| done) {
+            self.keeper.journal.done(&step);
             work.did.push(step.because);
         }
         work.complete = false;
@@ -203,7 +214,10 @@ impl<'a, H: Write> Run<'a, H> {
             }
             let work = self.work.entry(*at).or_default();
             match result {
-                Ok(()) => work.did.push(step.because),
+                Ok(()) => {
+                    self.keeper.journal.done(&step);
+                    work.did.push(step.because);
+                }
                 Err(error) => work.error = Some(Trouble::from(&error)),
             }
             work.passed.insert(barrier);

@@ -1,8 +1,8 @@
 //! The dry run: the same looks and the same thoughts as a pass, and nothing to act with.
 
-use holdfast_schema::{Sha256, state::Mode};
+use holdfast_schema::state::Mode;
 
-use super::{Failure, Prints, Task, failure, foresight::Foresight, scan, watched};
+use super::{Failure, Prints, Task, failure, foresight::Foresight, record::WILL_CHANGE, scan, watched};
 use crate::{
     host::{HostError, Read},
     kinds::{self, Around, Fate, Verdict},
@@ -14,9 +14,6 @@ use crate::{
         render,
     },
 };
-
-/// Stands for whatever a watched resource will be: no fingerprint is like it.
-const WILL_CHANGE: Sha256 = Sha256::from_bytes([0; 32]);
 
 /// Says what [`super::pass`] would do, and changes nothing.
 pub async fn plan<H: Read>(task: &Task<'_>, host: &H, ledger: &Ledger) -> Preview {

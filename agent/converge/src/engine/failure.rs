@@ -56,6 +56,17 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "give the unit an [Install] section, or do not set `enabled`",
     ),
     (
+        "E_JOURNAL",
+        "what would be changed could not be written down first, so it was not changed",
+        "free some space under /var/lib/holdfast and check that it can be written",
+    ),
+    ("E_ABANDONED", "the revision failed elsewhere before the resource's turn had come", "mend what failed"),
+    (
+        "E_NOT_KEPT",
+        "something that a failed revision changed could not be put back, for what it was is not kept",
+        "look at it and bring it in order by hand",
+    ),
+    (
         "E_STOPPED",
         "the agent was told to stop before the resource's turn had come or ended",
         "nothing to do: the next pass goes on",
@@ -122,6 +133,37 @@ impl Failure {
         let message = format!("save the ledger: {}", chain(error));
         let remedy = "free some space under /var/lib/holdfast and check that it can be written";
         Self::plain("E_LEDGER_SAVE", message, Some(remedy), Retry::Soon)
+    }
+
+    /// The journal could not be written.
+    pub(crate) fn unwritten(error: &std::io::Error) -> Self {
+        let message = format!("write down what will be changed: {}", chain(error));
+        let remedy = "free some space under /var/lib/holdfast and check that it can be written";
+        Self::plain("E_JOURNAL", message, Some(remedy), Retry::Soon)
+    }
+
+    /// Something is not as it was, and cannot be put back.
+    pub(crate) fn not_kept(what: &str) -> Self {
+        let message = format!("it was {what}, which was not kept");
+        Self::plain("E_NOT_KEPT", message, Some("look at it and bring it in order by hand"), Retry::Never)
+    }
+
+    /// A directory that was made for a revision holds other things by now.
+    pub(crate) fn not_empty() -> Self {
+        let message =
+            "the directory was not there, and by now it holds what Holdfast did not put there".to_owned();
+        Self::plain(
+            "E_NOT_EMPTY",
+            message,
+            Some("look at what is in it, and remove it by hand"),
+            Retry::Never,
+        )
+    }
+
+    /// The revision failed elsewhere.
+    pub(crate) fn abandoned() -> Self {
+        let message = "the revision failed elsewhere first".to_owned();
+        Self::plain("E_ABANDONED", message, Some("mend what failed"), Retry::NextRevision)
     }
 
     /// The removal guard holds the pass's removals.

@@ -1,6 +1,10 @@
 //! A host as it would be without what a dry run would already have removed.
 
-use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use holdfast_schema::{AbsolutePath, UnitName};
 
@@ -69,6 +73,10 @@ impl<H: Read> Read for Foresight<'_, H> {
 
     async fn package(&self, name: &str) -> Result<PackageNow, HostError> {
         self.host.package(name).await
+    }
+
+    async fn packages(&self) -> Result<BTreeMap<String, PackageNow>, HostError> {
+        self.host.packages().await
     }
 
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {

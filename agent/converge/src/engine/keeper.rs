@@ -1,12 +1,16 @@
-//! Saves the ledger when it must be saved, and only then.
+//! What a pass keeps on disk: the ledger, saved when it must be and only then, and the journal.
 
 use super::failure::Failure;
-use crate::ledger::{Ledger, LedgerStore};
+use crate::{
+    journal::Journal,
+    ledger::{Ledger, LedgerStore},
+};
 
-/// The ledger during a pass.
-pub(super) struct Keeper<'a> {
+/// The ledger and the journal during a pass.
+pub(super) struct Keeper<'a, 'j> {
     ledger: &'a mut Ledger,
     store: &'a mut dyn LedgerStore,
+    pub(super) journal: Journal<'j>,
     unsaved: Unsaved,
     /// Why saving failed. It is not tried for every resource again.
     failed: Option<Failure>,
@@ -22,13 +26,18 @@ enum Unsaved {
     Promise,
 }
 
-impl<'a> Keeper<'a> {
-    pub(super) fn new(ledger: &'a mut Ledger, store: &'a mut dyn LedgerStore) -> Self {
-        Self { ledger, store, unsaved: Unsaved::Nothing, failed: None }
+impl<'a, 'j> Keeper<'a, 'j> {
+    pub(super) fn new(ledger: &'a mut Ledger, store: &'a mut dyn LedgerStore, journal: Journal<'j>) -> Self {
+        Self { ledger, store, journal, unsaved: Unsaved::Nothing, failed: None }
     }
 
     pub(super) fn ledger(&self) -> &Ledger {
         self.ledger
+    }
+
+    /// What is known, and where to write down what will be touched.
+    pub(super) fn both(&mut self) -> (&Ledger, &mut Journal<'j>) {
+        (self.ledger, &mut self.journal)
     }
 
     /// Changes the ledger by what was learned; to be saved at the end of the pass.

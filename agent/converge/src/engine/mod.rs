@@ -6,8 +6,9 @@
 //! let mut ledger = match stored { Some(bytes) => Ledger::parse(&bytes)?, None => Ledger::default() };
 //! let (stopper, stop) = Stopper::new();                       // `stopper.stop()` from a signal handler
 //! host.sweep(&engine::directories(&state, &ledger)).await?;   // once in the life of a process
-//! let task = Task { state: &state, contents: &contents, scope: Scope::All, revision: "3fa2c1d" };
-//! let report = engine::pass(&task, &host, &mut ledger, &mut store, &stop).await;
+//! let task = Task { state: &state, contents: &contents, scope: Scope::All, revision: "3fa2c1d", whole_but_for: None };
+//! let journal = Journal::new(&mut journal_store, &recorded);  // what earlier passes of the same revision wrote down
+//! let report = engine::pass(&task, &host, &mut ledger, &mut store, journal, &stop).await;
 //! status.summary = report.summary();                          // and report.result(), report.resources()
 //! ```
 //! [`pass`] never fails as a whole: what went wrong is in the [`Report`], resource by resource. The futures are not `Send`; run
@@ -22,6 +23,7 @@ use tracing::Instrument as _;
 
 use crate::{
     host::{Read, Wanted, Write},
+    journal::Journal,
     kinds,
     ledger::{Ledger, LedgerStore},
     plan::{inventory, order::order},
@@ -33,15 +35,18 @@ mod failure;
 mod foresight;
 mod keeper;
 pub(crate) mod outcome;
+mod record;
 mod run;
 mod scan;
 mod stop;
+mod undo;
 mod work;
 
 pub use dry::plan;
 pub use failure::{CODES, Failure};
 pub use outcome::{Outcome, Report};
 pub use stop::{Stop, Stopper};
+pub use undo::{Undone, undo};
 
 /// What a pass is to do.
 #[derive(Clone, Copy)]
@@ -54,6 +59,8 @@ pub struct Task<'a> {
     pub scope: Scope<'a>,
     /// The revision that the state is from, for the log.
     pub revision: &'a str,
+    /// All or nothing: the pass begins nothing more once a resource has failed that is not among these.
+    pub whole_but_for: Option<&'a BTreeSet<ResourceId>>,
 }
 
 /// How much of a state a pass is about.
@@ -79,8 +86,8 @@ type Prints = BTreeMap<ResourceId, Sha256>;
 
 /// Makes the host what the state says, as far as `task.scope` goes, and as far as it can be done.
 ///
-/// The ledger is saved through `store` before whatever depends on it, and at the end if the pass learned anything. A pass
-/// that finds all in order changes nothing on the host and saves nothing.
+/// The ledger is saved through `store` before whatever depends on it, and at the end if the pass learned anything; what will
+/// be touched is written to the `journal` first. A pass that finds all in order changes nothing on the host and saves nothing.
 ///
 /// Cancel it through `stop`, not by dropping the future: what was done and not yet written down would be forgotten.
 pub async fn pass<H: Write>(
@@ -88,10 +95,11 @@ pub async fn pass<H: Write>(
     host: &H,
     ledger: &mut Ledger,
     store: &mut dyn LedgerStore,
+    journal: Journal<'_>,
     stop: &Stop,
 ) -> Report {
     let span = tracing::info_span!("pass", revision = task.revision);
-    run(task, host, ledger, store, stop).instrument(span).await
+    run(task, host, ledger, store, journal, stop).instrument(span).await
 }
 
 async fn run<H: Write>(
@@ -99,9 +107,10 @@ async fn run<H: Write>(
     host: &H,
     ledger: &mut Ledger,
     store: &mut dyn LedgerStore,
+    journal: Journal<'_>,
     stop: &Stop,
 ) -> Report {
-    let mut keeper = keeper::Keeper::new(ledger, store);
+    let mut keeper = keeper::Keeper::new(ledger, store, journal);
     let prints = scan::scan(task, host, &mut keeper).await;
     let leaving = inventory::leaving(task.state, keeper.ledger());
     let held = inventory::excess(task.state.guard, keeper.ledger(), &leaving).map(Failure::guarded);

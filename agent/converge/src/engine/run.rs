@@ -21,27 +21,31 @@ use crate::{
 const MOST_CONFLICTS: u8 = 2;
 
 /// A pass under way.
-pub(super) struct Run<'a, H> {
+pub(super) struct Run<'a, 'j, H> {
     pub(super) task: &'a Task<'a>,
     pub(super) host: &'a H,
-    pub(super) keeper: Keeper<'a>,
+    pub(super) keeper: Keeper<'a, 'j>,
+    /// Whether what the pass will do was written down ahead.
+    pub(super) looked_ahead: bool,
     pub(super) items: &'a [Item<'a>],
     pub(super) places: Vec<Place>,
     /// What happened to a resource so far; only of those to which something did.
     pub(super) work: BTreeMap<usize, Work>,
-    prints: Prints,
-    watched: BTreeSet<&'a ResourceId>,
+    pub(super) prints: Prints,
+    pub(super) watched: BTreeSet<&'a ResourceId>,
     /// Why nothing is removed that Git no longer has.
-    held: Option<Failure>,
+    pub(super) held: Option<Failure>,
     pub(super) stop: &'a Stop,
+    /// Whether something failed that the rest must not go on without.
+    gave_up: bool,
     report: Report,
 }
 
-impl<'a, H: Write> Run<'a, H> {
+impl<'a, 'j, H: Write> Run<'a, 'j, H> {
     pub(super) fn new(
         task: &'a Task<'a>,
         host: &'a H,
-        keeper: Keeper<'a>,
+        keeper: Keeper<'a, 'j>,
         items: &'a [Item<'a>],
         prints: Prints,
         held: Option<Failure>,
@@ -49,15 +53,28 @@ impl<'a, H: Write> Run<'a, H> {
     ) -> Self {
         let places = vec![Place::Open; items.len()];
         let watched = watched(task.state, task.scope);
-        let (work, report) = (BTreeMap::new(), Report::default());
-        Self { task, host, keeper, items, places, work, prints, watched, held, stop, report }
+        Self {
+            task,
+            host,
+            keeper,
+            looked_ahead: false,
+            items,
+            places,
+            work: BTreeMap::new(),
+            prints,
+            watched,
+            held,
+            stop,
+            gave_up: false,
+            report: Report::default(),
+        }
     }
 
     /// Runs to the end.
     pub(super) async fn all(mut self) -> Report {
         loop {
             self.sweep().await;
-            if self.stop.requested() || !self.pass_barrier().await {
+            if self.ends() || !self.pass_barrier().await {
                 break;
             }
         }
@@ -65,6 +82,9 @@ impl<'a, H: Write> Run<'a, H> {
         for (at, place) in self.places.clone().into_iter().enumerate() {
             match place {
                 Place::Good | Place::Bad => {}
+                Place::Open | Place::At(_) if self.gave_up => {
+                    self.end(at, Outcome::Waiting(Failure::abandoned()));
+                }
                 Place::Open | Place::At(_) if self.report.stopped => {
                     self.end(at, Outcome::Waiting(Failure::stopped()));
                 }
@@ -75,10 +95,15 @@ impl<'a, H: Write> Run<'a, H> {
         self.report
     }
 
+    /// Whether nothing more is to be begun.
+    fn ends(&self) -> bool {
+        self.gave_up || self.stop.requested()
+    }
+
     /// Takes every resource that can go on as far as it goes.
     async fn sweep(&mut self) {
         for at in 0..self.items.len() {
-            if self.stop.requested() {
+            if self.ends() {
                 return;
             }
             if self.places.get(at) != Some(&Place::Open) {
@@ -194,10 +219,15 @@ impl<'a, H: Write> Run<'a, H> {
                 self.end(at, Outcome::Failed(failure));
                 return false;
             }
+            if let Err(failure) = self.write_down(&[&step]).await {
+                self.end(at, Outcome::Failed(failure));
+                return false;
+            }
             let result = self.host.run(&step.action, &step.expects, self.task.contents).await;
             let work = self.work.entry(at).or_default();
             match result {
                 Ok(()) => {
+                    self.keeper.journal.done(&step);
                     self.keeper.learn(|ledger| ledger.did(item.id, &step.action, &step.expects));
                     work.did.push(step.because);
                     work.complete = last;
@@ -283,6 +313,10 @@ impl<'a, H: Write> Run<'a, H> {
         let Some(item) = self.items.get(at) else { return };
         self.work.remove(&at);
         outcome.log(item.id);
+        let bears = |tolerated: &BTreeSet<ResourceId>| tolerated.contains(item.id);
+        if matches!(outcome, Outcome::Failed(_)) && self.task.whole_but_for.is_some_and(|but| !bears(but)) {
+            self.gave_up = true;
+        }
         let good = outcome.lets_others_begin();
         self.place(at, if good { Place::Good } else { Place::Bad });
         match outcome {

@@ -23,7 +23,7 @@ pub(super) trait Notes {
     fn promise(&mut self, change: impl FnOnce(&mut Ledger) -> bool);
 }
 
-impl Notes for Keeper<'_> {
+impl Notes for Keeper<'_, '_> {
     fn ledger(&self) -> &Ledger {
         Keeper::ledger(self)
     }

@@ -7,3 +7,4 @@ mod levels;
 mod properties;
 mod prune;
 mod timeline;
+mod undo;

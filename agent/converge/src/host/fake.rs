@@ -235,6 +235,10 @@ impl Read for FakeHost {
         Ok(self.look().packages.get(name).cloned().unwrap_or(PackageNow::Absent))
     }
 
+    async fn packages(&self) -> Result<BTreeMap<String, PackageNow>, HostError> {
+        Ok(self.look().packages.clone())
+    }
+
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {
         self.look().unit_now(name)
     }

@@ -2,14 +2,16 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     io,
     sync::Arc,
 };
 
-use holdfast_schema::{AbsolutePath, ContentSource, UnitName};
+use holdfast_schema::{AbsolutePath, ContentSource, Contents, Sha256, UnitName};
 
 use super::{Entry, Expected, HostError, Look, Node, PackageNow, Read, UnitNow, Wanted, Write};
 use crate::{
+    journal::{JournalStore, Record, Recorded},
     ledger::{Ledger, LedgerStore},
     plan::Action,
 };
@@ -111,6 +113,10 @@ impl<H: Read> Read for Faulty<'_, H> {
         self.call()?;
         self.host.package(name).await
     }
+    async fn packages(&self) -> Result<BTreeMap<String, PackageNow>, HostError> {
+        self.call()?;
+        self.host.packages().await
+    }
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {
         self.call()?;
         self.host.unit(name).await
@@ -166,6 +172,44 @@ impl LedgerStore for MemoryStore {
         self.saves += 1;
         self.stored = Some(ledger.to_json()?);
         Ok(())
+    }
+}
+
+/// A journal in memory, with what it keeps.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryJournal {
+    /// Every record.
+    pub(crate) records: Vec<Record>,
+    /// What was kept.
+    pub(crate) kept: Contents,
+    /// How often it was flushed.
+    pub(crate) flushes: usize,
+    /// Writing fails.
+    pub(crate) full: bool,
+}
+
+impl MemoryJournal {
+    pub(crate) fn recorded(&self) -> Recorded {
+        Recorded::of(self.records.iter().cloned())
+    }
+}
+
+impl JournalStore for MemoryJournal {
+    fn keep(&mut self, bytes: &[u8]) -> io::Result<Sha256> {
+        Ok(self.kept.add(bytes).sha256)
+    }
+
+    fn append(&mut self, records: &[Record]) -> io::Result<()> {
+        if self.full {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.flushes += 1;
+        self.records.extend_from_slice(records);
+        Ok(())
+    }
+
+    fn note(&mut self, record: &Record) {
+        self.records.push(record.clone());
     }
 }
 

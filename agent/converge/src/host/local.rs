@@ -2,7 +2,13 @@
 //!
 //! This only hands each question and each action to the module that knows.
 
-use std::{collections::BTreeSet, env, io, path::Path, rc::Rc, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, io,
+    path::Path,
+    rc::Rc,
+    sync::Arc,
+};
 
 use holdfast_schema::{AbsolutePath, ContentSource, Facts, Sha256, UnitName};
 
@@ -158,6 +164,13 @@ impl Read for ReadOnlyHost {
         machine.packages.package(name).await
     }
 
+    async fn packages(&self) -> Result<BTreeMap<String, PackageNow>, HostError> {
+        match &self.machine {
+            Some(machine) => machine.packages.all().await,
+            None => Ok(BTreeMap::new()),
+        }
+    }
+
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {
         self.systemd()?.unit(name).await
     }
@@ -195,6 +208,10 @@ impl Read for LocalHost {
 
     async fn package(&self, name: &str) -> Result<PackageNow, HostError> {
         self.read.package(name).await
+    }
+
+    async fn packages(&self) -> Result<BTreeMap<String, PackageNow>, HostError> {
+        self.read.packages().await
     }
 
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {

@@ -1,6 +1,9 @@
 //! All effects. [`Read`] may look, [`Write`] may also change; a dry run never has a [`Write`].
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use holdfast_schema::{AbsolutePath, ContentSource, FileMode, Sha256, UnitName};
 use serde::{Deserialize, Serialize};
@@ -54,6 +57,9 @@ pub trait Read {
 
     /// A package's state, from one query for all packages.
     async fn package(&self, name: &str) -> Result<PackageNow, HostError>;
+
+    /// Every package that the package manager knows of, by name, with `:ARCH` for a foreign architecture.
+    async fn packages(&self) -> Result<BTreeMap<String, PackageNow>, HostError>;
 
     /// A unit's state, from batched reads.
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError>;
@@ -195,7 +201,8 @@ impl Expected {
 }
 
 /// A package's state, after dpkg-query(1).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PackageNow {
     /// Not known to the package manager, or gone without a trace.
     Absent,
@@ -216,7 +223,7 @@ pub enum PackageNow {
 }
 
 /// A unit's state, after org.freedesktop.systemd1(5).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct UnitNow {
     /// `LoadState`: `loaded`, `not-found`, `masked`, `bad-setting`, …
     pub load: String,

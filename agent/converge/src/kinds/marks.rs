@@ -52,6 +52,11 @@ fn as_left(mark: &Mark, node: &Node) -> bool {
     }
 }
 
+/// Whether a node holds nothing but what Holdfast put there.
+pub(crate) fn is_as_left(entry: Option<&Entry>, path: &AbsolutePath, node: &Node) -> bool {
+    maker(entry, path, node) == Maker::Holdfast
+}
+
 /// How closely to look at a path, so that [`lessons`] can tell.
 pub(crate) fn look(entry: Option<&Entry>, path: &AbsolutePath, needed: Look) -> Look {
     match entry.and_then(|entry| entry.mark(path)) {

@@ -4,8 +4,9 @@ use crate::{
     engine::{Outcome, Stopper, pass},
     host::{
         fake::{FakeHost, Supply, Temper},
-        faulty::{Fault, Faulty, MemoryStore},
+        faulty::{Fault, Faulty, MemoryJournal, MemoryStore},
     },
+    journal::{Journal, Recorded},
     testing::{AsSpec as _, Scene, block_on, id, shorts},
 };
 
@@ -155,7 +156,9 @@ fn a_stop_ends_the_pass_between_steps() {
     stopper.stop();
     let mut store = MemoryStore::default();
     let mut ledger = store.ledger();
-    let report = block_on(pass(&scene.task(), &host, &mut ledger, &mut store, &stop));
+    let mut records = MemoryJournal::default();
+    let journal = Journal::new(&mut records, &Recorded::default());
+    let report = block_on(pass(&scene.task(), &host, &mut ledger, &mut store, journal, &stop));
     assert!(report.stopped);
     assert_eq!((report.summary().waiting, host.take_done().len()), (2, 0));
     assert_eq!(code(&report.outcomes[&id("file:/etc/a")]), "E_STOPPED");
@@ -175,7 +178,9 @@ fn a_stop_does_not_wait_for_a_transaction_or_a_start() {
         let mut ledger = store.ledger();
         let task = scene.task();
         let report = block_on(async {
-            let pass = pass(&task, &faulty, &mut ledger, &mut store, &stop);
+            let mut records = MemoryJournal::default();
+            let journal = Journal::new(&mut records, &Recorded::default());
+            let pass = pass(&task, &faulty, &mut ledger, &mut store, journal, &stop);
             // Polled second, so that the pass is already hanging.
             let (report, ()) = futures_util::future::join(pass, async { stopper.stop() }).await;
             report

@@ -19,7 +19,7 @@ use crate::{
 
 /// One choice for each thing that a small world has.
 #[derive(Debug, Clone)]
-struct World {
+pub(super) struct World {
     directory: u8,
     file: u8,
     shape: u8,
@@ -32,7 +32,7 @@ struct World {
 }
 
 prop_compose! {
-    fn world()(
+    pub(super) fn world()(
         directory in 0..4_u8, file in 0..6_u8, shape in 0..5_u8, link in 0..3_u8, package in 0..5_u8,
         unit in 0..6_u8, drop_in: bool, watch in 0..4_u8,
     ) -> World {
@@ -41,11 +41,11 @@ prop_compose! {
 }
 
 /// What is on the host before Holdfast comes: a bit each.
-fn found() -> impl Strategy<Value = u8> {
+pub(super) fn found() -> impl Strategy<Value = u8> {
     any::<u8>()
 }
 
-fn host(found: u8) -> FakeHost {
+pub(super) fn host(found: u8) -> FakeHost {
     let host = FakeHost::new();
     let has = |bit: u8| found & (1 << bit) != 0;
     {
@@ -79,7 +79,7 @@ fn host(found: u8) -> FakeHost {
     host
 }
 
-fn scene(world: &World) -> Scene {
+pub(super) fn scene(world: &World) -> Scene {
     let mut scene = Scene::new();
     if world.directory > 0 || world.file > 0 {
         let directory = scene.directory("/srv/d").as_directory();

@@ -13,8 +13,9 @@ use crate::{
     host::{
         PackageNow,
         fake::{Active, FakeHost, Supply, Temper},
-        faulty::MemoryStore,
+        faulty::{MemoryJournal, MemoryStore},
     },
+    journal::{Journal, Recorded},
     ledger::{Ledger, Origin},
     testing::{AsSpec as _, Scene, block_on, id, path, shorts},
 };
@@ -147,7 +148,9 @@ fn a_pass_over_a_part_touches_only_that_part() {
     let mut task = scene.task();
     task.scope = Scope::Only(&only);
     let mut ledger = store.ledger();
-    let report = block_on(pass(&task, &host, &mut ledger, &mut store, &Stop::never()));
+    let mut records = MemoryJournal::default();
+    let journal = Journal::new(&mut records, &Recorded::default());
+    let report = block_on(pass(&task, &host, &mut ledger, &mut store, journal, &Stop::never()));
     assert_eq!(report.summary().same + report.summary().changed, 2);
     // The unit sees that what it watches is not what it was started with, whoever changed it.
     assert_eq!(shorts(&host.take_done()), ["link /etc/app/link conf", "restart app.service"]);

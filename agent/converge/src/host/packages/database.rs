@@ -168,6 +168,15 @@ impl Database {
         self.lines.iter().filter_map(|range| self.text.get(range.clone()).and_then(Line::parse))
     }
 
+    /// The name of a package, with `:ARCH` for a foreign architecture.
+    pub(super) fn name(&self, line: &Line<'_>) -> String {
+        if line.architecture == self.native || line.architecture == "all" {
+            line.name.to_owned()
+        } else {
+            format!("{}:{}", line.name, line.architecture)
+        }
+    }
+
     /// The package `name`, with `:ARCH` for a foreign architecture.
     pub(super) fn get(&self, name: &str) -> Option<Line<'_>> {
         let (name, architecture) = match name.split_once(':') {

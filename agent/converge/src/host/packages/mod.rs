@@ -11,7 +11,7 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     rc::Rc,
 };
@@ -68,6 +68,12 @@ impl Packages {
     /// The state of a package by its name, with `:ARCH` for a foreign architecture.
     pub(super) async fn package(&self, name: &str) -> Result<PackageNow, HostError> {
         Ok(self.database().await?.state(name))
+    }
+
+    /// The state of every package that dpkg has an entry for, by name.
+    pub(super) async fn all(&self) -> Result<BTreeMap<String, PackageNow>, HostError> {
+        let database = self.database().await?;
+        Ok(database.packages().map(|line| (database.name(&line), line.now())).collect())
     }
 
     /// All packages.

@@ -20,6 +20,7 @@ mod plan;
 mod removal;
 
 pub(crate) use observe::Observed;
+pub(crate) use plan::{is_at_rest, is_masked, is_running};
 
 pub(crate) struct Unit;
 

@@ -68,7 +68,7 @@ fn is_enabled(state: &str) -> bool {
     matches!(state, "enabled" | "alias" | "indirect" | "generated")
 }
 
-fn is_masked(now: &UnitNow) -> bool {
+pub(crate) fn is_masked(now: &UnitNow) -> bool {
     now.load == "masked" || matches!(now.file_state.as_str(), "masked" | "masked-runtime")
 }
 
@@ -113,12 +113,12 @@ pub(super) fn reload_manager(subject: &Subject<'_, UnitSpec>) -> Step {
 }
 
 /// Whether the unit runs.
-pub(super) fn is_running(now: &UnitNow) -> bool {
+pub(crate) fn is_running(now: &UnitNow) -> bool {
     matches!(now.active.as_str(), "active" | "reloading" | "refreshing")
 }
 
 /// Whether the unit has come to rest without running.
-pub(super) fn is_at_rest(now: &UnitNow) -> bool {
+pub(crate) fn is_at_rest(now: &UnitNow) -> bool {
     matches!(now.active.as_str(), "inactive" | "failed" | "")
 }
 
