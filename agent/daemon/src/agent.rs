@@ -4,26 +4,28 @@
 //! revision is converged to; without a good revision there is still a status to publish.
 
 mod control;
+mod passes;
 mod revisions;
 mod statuses;
+mod trials;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub use holdfast_converge::engine::{Stop, Stopper};
 use holdfast_converge::{
-    engine::{self, Scope, Task},
-    host::{HostError, LocalHost, Write as _, clock},
+    engine,
+    host::{HostError, LocalHost, clock},
 };
 use holdfast_protocol::control::Reply;
 use holdfast_schema::{
     Facts, HostName, ResourceId,
     status::{ResourceStatus, Status, StatusProblem},
 };
-use holdfast_trust::sign::SecretKey;
+use holdfast_trust::{ObjectId, sign::SecretKey};
 use tokio::sync::mpsc;
 
 use crate::{
-    memory::{LedgerRecord, Memory},
+    memory::Memory,
     remote::Remote,
     revision::one_line,
     settings::{Paths, Settings},
@@ -56,6 +58,8 @@ pub struct Agent {
     witnessed: bool,
     /// Whether the memory was made on another machine.
     moved: bool,
+    /// The revision on trial after whose change, which could have cut the host off, the Git server was reached again.
+    reached_under: Option<ObjectId>,
     progress: Option<mpsc::UnboundedSender<Reply>>,
 }
 
@@ -92,7 +96,8 @@ impl Agent {
         host: LocalHost,
         key: SecretKey,
     ) -> Result<Self, StartError> {
-        let memory = Memory::recall(Store::open(&paths.state)?)?;
+        let mut memory = Memory::recall(Store::open(&paths.state)?)?;
+        memory.settle()?;
         let facts = host.facts().await?;
         let moved = match &settings.machine {
             Some(machine) => !memory.is_of(machine)?,
@@ -115,6 +120,7 @@ impl Agent {
             push_failure: None,
             witnessed: false,
             moved,
+            reached_under: None,
             progress: None,
         })
     }
@@ -157,12 +163,24 @@ impl Agent {
             reached = self.poll() => reached,
             () = stop.wait() => return false,
         };
+        self.converge_and_publish(stop).await;
+        // What could have cut the host off is confirmed at once, if it can be.
+        if self.is_confirming() && !stop.requested() {
+            tokio::select! {
+                _ = self.poll() => {}
+                () = stop.wait() => return reached,
+            }
+            self.converge_and_publish(stop).await;
+        }
+        reached
+    }
+
+    async fn converge_and_publish(&mut self, stop: &Stop) {
         self.converge(stop).await;
         tokio::select! {
             () = self.publish() => {}
             () = stop.wait() => {}
         }
-        reached
     }
 
     /// Converges to the last good revision without asking Git anything.
@@ -185,29 +203,23 @@ impl Agent {
         let over = self.over_ceiling();
         if !over.is_empty() {
             self.trouble.extend(over);
-        } else if self.memory.pause.is_none()
-            && let Some(applied) = &self.memory.applied
-        {
-            let (state, revision) = (&applied.record.state, applied.record.commit.to_string());
-            if !self.swept {
-                let directories = engine::directories(state, &self.memory.ledger);
-                if let Err(why) = self.host.sweep(&directories).await {
-                    tracing::warn!("what an earlier run left half-made stays: {}", one_line(&why));
-                }
-                self.swept = true;
+        } else if self.memory.pause.is_none() {
+            let tried = self.memory.trial.is_some();
+            if tried {
+                self.go_on_with_trial(stop).await;
             }
-            let mut records = LedgerRecord(self.memory.store().clone());
-            let state = self.settings.ceiling.clamp(state);
-            let task = Task { state: &state, contents: applied, scope: Scope::All, revision: &revision };
-            let pass = engine::pass(&task, &self.host, &mut self.memory.ledger, &mut records, stop);
-            self.pass = pass.await;
+            let taken_back = self.memory.trial.is_none() && self.memory.quarantine.is_some();
+            if !tried || (taken_back && !stop.requested()) {
+                self.repair(stop).await;
+            }
         }
         self.conclude();
     }
 
     /// What of the revision in force is over a ceiling that was lowered since.
     fn over_ceiling(&self) -> Vec<StatusProblem> {
-        self.memory.applied.as_ref().map_or_else(Vec::new, |applied| {
+        let current = self.memory.candidate.as_ref().or(self.memory.applied.as_ref());
+        current.map_or_else(Vec::new, |applied| {
             let record = &applied.record;
             self.settings.ceiling.problems(&record.state, &record.commit.to_string())
         })

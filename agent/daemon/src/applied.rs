@@ -17,7 +17,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::{Store, StoreError};
 
-const FILE: &str = "applied";
+/// Which of the two revisions a host can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// The last good one.
+    InForce,
+    /// The one on trial.
+    Candidate,
+}
+
+impl Slot {
+    /// Its file.
+    pub const fn file(self) -> &'static str {
+        match self {
+            Self::InForce => "applied",
+            Self::Candidate => "candidate",
+        }
+    }
+}
 
 /// The longest record that is read back.
 const MAX_RECORD: usize = 256 << 20;
@@ -52,13 +69,13 @@ pub struct Record {
 }
 
 impl Applied {
-    /// Reads back the last good revision; `None` if there is none yet.
+    /// Reads back a revision; `None` if there is none.
     ///
     /// # Errors
     /// [`StoreError`] if it is damaged.
-    pub fn load(store: &Store) -> Result<Option<Self>, StoreError> {
-        let Some(file) = store.read(FILE)? else { return Ok(None) };
-        let path = store.path(FILE);
+    pub fn load(store: &Store, slot: Slot) -> Result<Option<Self>, StoreError> {
+        let Some(file) = store.read(slot.file())? else { return Ok(None) };
+        let path = store.path(slot.file());
         let damaged = |why: &str| StoreError::Damaged { path: path.clone(), why: why.to_owned() };
         let io = |source| StoreError::Io { tried: "read", path: path.clone(), source };
         let mut reader = BufReader::new(&file);
@@ -77,12 +94,13 @@ impl Applied {
         Ok(Some(Self { record, file, base }))
     }
 
-    /// Makes a newly resolved revision the one in force, durably.
+    /// Keeps a newly resolved revision, durably.
     ///
     /// # Errors
-    /// [`StoreError`]; the old one is then still in force.
+    /// [`StoreError`]; the old one is then still there.
     pub fn save(
         store: &Store,
+        slot: Slot,
         commit: ObjectId,
         signer: String,
         facts: Facts,
@@ -97,7 +115,7 @@ impl Applied {
         }
         let agent = env!("CARGO_PKG_VERSION").to_owned();
         let record = Record { format: 1, commit, signer, facts, agent, state, places };
-        store.replace(FILE, |file| {
+        store.replace(slot.file(), |file| {
             let body = serde_json::to_vec(&record)?;
             let mut file = BufWriter::new(file);
             writeln!(file, "{} {}", Sha256::of(&body), body.len())?;
@@ -113,8 +131,8 @@ impl Applied {
             }
             file.flush()
         })?;
-        Self::load(store)?.ok_or_else(|| StoreError::Damaged {
-            path: store.path(FILE),
+        Self::load(store, slot)?.ok_or_else(|| StoreError::Damaged {
+            path: store.path(slot.file()),
             why: "it is missing right after it was written".to_owned(),
         })
     }

@@ -54,6 +54,38 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "this is a mistake in Holdfast: please report it",
     ),
     (
+        "E_QUARANTINED",
+        "a revision could not be applied whole, or the host was not healthy after it: what it changed was put back, the last \
+         good revision stays in force, and nothing that says the same of this host is tried again",
+        "push a revision that mends it; or mend the host and run `holdfast retry` on it",
+    ),
+    (
+        "E_HELD",
+        "a revision failed and `on_failure = \"hold\"` keeps the host as it is, for a person to look at",
+        "look at the host; then run `holdfast retry` or `holdfast rollback` on it, or push a newer revision",
+    ),
+    (
+        "E_UNCONFIRMED",
+        "a change that could cut the host off is taken back, unless the Git server is reached again in time and the host is \
+         healthy",
+        "nothing to do if the server answers; see `confirm_within` in holdfast-fleet(5)",
+    ),
+    (
+        "E_HOST_UNHEALTHY",
+        "a health probe of the host did not succeed in time after a new revision",
+        "see what the probe asks for, in the journals of the units that it is about",
+    ),
+    (
+        "E_BLOCKED",
+        "a resource was not tried, because something that it needs is not in order",
+        "mend what it needs",
+    ),
+    (
+        "E_TAKEN_BACK",
+        "an operator took the revision back with `holdfast rollback`",
+        "push a newer revision, or run `holdfast retry` on the host",
+    ),
+    (
         "E_PAUSED",
         "an operator paused the agent; the host is not changed",
         "run `holdfast resume` on the host",

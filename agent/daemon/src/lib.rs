@@ -8,6 +8,7 @@ pub mod applied;
 pub mod ceiling;
 pub mod codes;
 pub mod document;
+pub mod journal;
 pub mod lock;
 pub mod memory;
 pub mod publish;
@@ -17,6 +18,7 @@ pub mod schedule;
 pub mod service;
 pub mod settings;
 pub mod store;
+pub mod trial;
 
 pub use agent::Agent;
 pub use codes::CODES;

@@ -2,14 +2,15 @@
 
 use holdfast_converge::ledger::{Ledger, LedgerStore};
 use holdfast_protocol::control::Pause;
-use holdfast_schema::status::StatusProblem;
+use holdfast_schema::{Sha256, status::StatusProblem};
 use holdfast_trust::{ObjectId, Ratchet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    applied::Applied,
+    applied::{Applied, Slot},
     publish::Published,
     store::{Store, StoreError},
+    trial::{self, Phase, Quarantine, Trial},
 };
 
 /// Everything that is remembered.
@@ -25,6 +26,12 @@ pub struct Memory {
     pub attempt: Option<Attempt>,
     /// The revision in force.
     pub applied: Option<Applied>,
+    /// The revision on trial, if there is a trial.
+    pub candidate: Option<Applied>,
+    /// The trial.
+    pub trial: Option<Trial>,
+    /// What failed and is not tried again.
+    pub quarantine: Option<Quarantine>,
     /// What the status branch holds.
     pub published: Published,
     /// Whether an operator paused the agent.
@@ -41,6 +48,8 @@ pub struct Attempt {
     /// The tags that were listed then, as the fetcher names them; it is only compared.
     #[serde(default)]
     pub tags: String,
+    /// What else it was judged by: the host's name and facts and the agent's version. With others it is judged again.
+    pub basis: Sha256,
     /// Why it is not in force; empty when it is.
     pub problems: Vec<StatusProblem>,
 }
@@ -55,6 +64,10 @@ const ATTEMPT: &str = "attempt";
 const PUBLISHED: &str = "published";
 const PAUSE: &str = "pause";
 const LEDGER: &str = "ledger";
+/// What was owned before the trial.
+const LEDGER_BEFORE: &str = "ledger.before";
+const TRIAL: &str = "trial";
+const QUARANTINE: &str = "quarantine";
 const HISTORY: &str = "history.jsonl";
 
 /// How long the history grows before its older half is dropped, in bytes.
@@ -82,20 +95,125 @@ impl Memory {
             floor: store.load(FLOOR)?,
             ledger: store.load(LEDGER)?.unwrap_or_default(),
             pause: store.load(PAUSE)?,
+            trial: store.load(TRIAL)?,
+            quarantine: None,
             attempt: None,
             applied: None,
+            candidate: None,
             published: Published::default(),
             store,
         };
         memory.ledger.shrink_to_fit();
-        // These three are only copies of what Git has: without them it is asked again.
-        memory.applied = or_forget("applied", Applied::load(&memory.store)).flatten();
+        // These are only copies of what Git has: without them it is asked again.
+        memory.applied = or_forget("applied", Applied::load(&memory.store, Slot::InForce)).flatten();
+        memory.quarantine = or_forget(QUARANTINE, memory.store.load(QUARANTINE)).flatten();
         memory.attempt = or_forget(ATTEMPT, memory.store.load(ATTEMPT)).flatten();
         memory.published = or_forget(PUBLISHED, memory.store.load(PUBLISHED)).flatten().unwrap_or_default();
-        if memory.applied.is_none() {
+        if memory.trial.is_some() {
+            memory.candidate =
+                or_forget(Slot::Candidate.file(), Applied::load(&memory.store, Slot::Candidate)).flatten();
+        }
+        if memory.applied.is_none() && memory.trial.is_none() && memory.quarantine.is_none() {
             memory.attempt = None;
         }
         Ok(memory)
+    }
+
+    /// Finishes what a crash left of a trial that was beginning or ending. For the agent alone.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it stays unfinished.
+    pub fn settle(&mut self) -> Result<(), StoreError> {
+        let Some(trial) = &self.trial else {
+            return self.store.remove_all(&[Slot::Candidate.file(), LEDGER_BEFORE]);
+        };
+        let commit = trial.commit;
+        if self.candidate.as_ref().is_some_and(|candidate| candidate.record.commit == commit) {
+            return Ok(());
+        }
+        if self.applied.as_ref().is_some_and(|applied| applied.record.commit == commit) {
+            self.pardoned_by_newer()?;
+            return self.forget_trial();
+        }
+        let message = format!("what revision {} says cannot be read any more", commit.short());
+        self.tried(Phase::TakingBack(vec![trial::own("E_STORE_DAMAGED", message, commit)]))
+    }
+
+    /// Begins the trial of a candidate that was just kept. What a trial before it changed will be taken back with it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; there is no new trial then.
+    pub fn try_out(&mut self, candidate: Applied, trial: Trial) -> Result<(), StoreError> {
+        if self.trial.is_none() {
+            self.store.save(LEDGER_BEFORE, &self.ledger)?;
+        }
+        self.store.save(TRIAL, &trial)?;
+        (self.candidate, self.trial) = (Some(candidate), Some(trial));
+        Ok(())
+    }
+
+    /// Notes how far the trial has come.
+    ///
+    /// # Errors
+    /// [`StoreError`]; it has not come that far then.
+    pub fn tried(&mut self, phase: Phase) -> Result<(), StoreError> {
+        let Some(trial) = &self.trial else { return Ok(()) };
+        let trial = Trial { phase, ..trial.clone() };
+        self.store.save(TRIAL, &trial)?;
+        self.trial = Some(trial);
+        Ok(())
+    }
+
+    /// Puts the candidate in force.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the trial may be over all the same, which the next start finds out.
+    pub fn promoted(&mut self) -> Result<(), StoreError> {
+        self.store.rename(Slot::Candidate.file(), Slot::InForce.file())?;
+        self.applied = self.candidate.take();
+        self.pardoned_by_newer()?;
+        self.forget_trial()
+    }
+
+    /// Ends a trial whose changes have been taken back: what was owned before is owned again.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the trial is not over then.
+    pub fn taken_back(&mut self, quarantine: Quarantine) -> Result<(), StoreError> {
+        if let Some(before) = self.store.load::<Ledger>(LEDGER_BEFORE)? {
+            self.store.save(LEDGER, &before)?;
+            self.ledger = before;
+        }
+        self.store.save(QUARANTINE, &quarantine)?;
+        self.quarantine = Some(quarantine);
+        self.candidate = None;
+        self.forget_trial()
+    }
+
+    /// Lets what is in quarantine be tried again.
+    ///
+    /// # Errors
+    /// [`StoreError`]; it stays there then.
+    pub fn pardoned(&mut self) -> Result<(), StoreError> {
+        self.store.remove(ATTEMPT)?;
+        self.store.remove(QUARANTINE)?;
+        (self.attempt, self.quarantine) = (None, None);
+        Ok(())
+    }
+
+    /// Forgets what is in quarantine, for a newer revision is in force.
+    ///
+    /// # Errors
+    /// [`StoreError`]; it stays there then.
+    pub fn pardoned_by_newer(&mut self) -> Result<(), StoreError> {
+        if self.quarantine.take().is_some() { self.store.remove(QUARANTINE) } else { Ok(()) }
+    }
+
+    fn forget_trial(&mut self) -> Result<(), StoreError> {
+        // The record goes first: without it the rest is only litter.
+        self.store.remove(TRIAL)?;
+        self.trial = None;
+        self.store.remove_all(&[Slot::Candidate.file(), LEDGER_BEFORE])
     }
 
     /// Where the records are.

@@ -282,6 +282,7 @@ fn remote(remote: &agent_config::Remote, config: &AgentConfig) -> Result<Remote,
     });
     let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
     Ok(Remote {
+        fresh: false,
         url: remote.url.clone(),
         credential,
         ca: remote.ca_file.as_ref().map(|path| read(path.as_str().as_ref())).transpose()?,

@@ -171,6 +171,14 @@ impl Store {
         }
     }
 
+    /// Removes records or files, those of them that are there. Without any nothing is written.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if one stays.
+    pub fn remove_all(&self, names: &[&str]) -> Result<(), StoreError> {
+        names.iter().filter(|name| self.path(name).exists()).try_for_each(|name| self.remove(name))
+    }
+
     /// Appends one line to the log `name`; past `limit` bytes the log moves to `name.old` and starts anew.
     ///
     /// # Errors
@@ -198,7 +206,25 @@ impl Store {
         }
     }
 
-    fn sync(&self) -> Result<(), StoreError> {
+    /// Gives the file `from` the name `to`, durably; what had that name is gone.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; both are then as they were.
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        let path = self.path(from);
+        fs::rename(&path, self.path(to)).map_err(|source| StoreError::Io {
+            tried: "rename",
+            path,
+            source,
+        })?;
+        self.sync()
+    }
+
+    /// Makes what was done to the directory's entries last through a power cut.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if that cannot be said.
+    pub fn sync(&self) -> Result<(), StoreError> {
         File::open(&self.directory)
             .and_then(|directory| directory.sync_all())
             .map_err(|source| StoreError::Io { tried: "sync", path: self.directory.clone(), source })

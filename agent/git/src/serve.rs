@@ -123,6 +123,9 @@ impl Fetcher {
         let meter = Meter::start(remote);
         let _announced = meter.announce(&self.activity);
         let Self { place, clients, .. } = self;
+        if remote.fresh {
+            *clients = Clients::default();
+        }
         let mut link =
             Link { address, remote, private: &place.private, clients, meter, reason: Reason::default() };
         match request {

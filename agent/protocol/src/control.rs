@@ -21,6 +21,11 @@ pub enum Request {
     },
     /// End a pause. Answered with progress and then `Status`.
     Resume,
+    /// Try again what failed and was taken back or is held. Answered with progress and then `Status`.
+    Retry,
+    /// Take back the revision that is on trial or held. Answered with progress and then `Status`, or `Failed` if there is
+    /// none.
+    Rollback,
     /// Read `/etc/holdfast/agent.toml` again. Answered with `Status` or `Failed`.
     Reload,
 }

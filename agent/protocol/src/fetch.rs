@@ -110,6 +110,9 @@ pub struct Remote {
     pub proxy: Option<Secret>,
     /// How the host proves who it is, and who the server must be, over ssh.
     pub ssh: Option<Ssh>,
+    /// Whether to use no connection that is open already.
+    #[serde(default)]
+    pub fresh: bool,
     /// How long a peer may say nothing, in seconds.
     pub stall_seconds: u32,
     /// How long one whole exchange may take, in seconds.

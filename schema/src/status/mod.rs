@@ -87,6 +87,12 @@ pub struct RevisionInfo {
     /// The verified revision that is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<String>,
+    /// A newer revision that is being tried, or waits to be confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<String>,
+    /// A revision that failed and was taken back; it is not tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<String>,
     /// Who signed the applied revision, as `.trust/allowed_signers` names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signer: Option<String>,

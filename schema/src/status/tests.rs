@@ -10,6 +10,8 @@ fn status() -> Status {
         result: PassResult::Converged,
         agent: AgentInfo { version: "0.1.0".into(), trust_origin: "introduction".into() },
         revision: RevisionInfo {
+            trial: None,
+            quarantined: None,
             attempted: Some("3fa2c1d8e9f0a1b2c3d4e5f60718293a4b5c6d7e".into()),
             applied: Some("3fa2c1d8e9f0a1b2c3d4e5f60718293a4b5c6d7e".into()),
             signer: Some("alice@example.com".into()),

@@ -165,6 +165,7 @@ impl Write for Connection {
 /// A remote without credentials.
 pub(crate) fn at(url: &str) -> Remote {
     Remote {
+        fresh: false,
         url: url.to_owned(),
         credential: Credential::None,
         ca: None,

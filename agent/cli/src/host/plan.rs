@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Plan, context: &Context) -> Result<Exit, Failure> 
     let paths = settings::paths(&arguments.root);
     let host = Host::at(&arguments.root)?;
     let remembered = settings::memory(&paths)?.map_or_else(Remembered::default, |memory| Remembered {
-        applied: memory.applied,
+        applied: memory.candidate.or(memory.applied),
         ratchet: memory.ratchet,
         ledger: memory.ledger,
     });
@@ -67,6 +67,7 @@ pub(crate) fn run(arguments: &Plan, context: &Context) -> Result<Exit, Failure> 
         state: &wanted.state,
         contents: &*wanted.contents,
         scope: Scope::All,
+        whole_but_for: None,
         revision: &wanted.revision,
     };
     let preview = host.ask(async |host| engine::plan(&task, host, &remembered.ledger).await);

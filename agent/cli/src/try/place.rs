@@ -200,6 +200,7 @@ impl Place {
 
     fn remote(&self) -> Remote {
         Remote {
+            fresh: false,
             url: self.fleet().display().to_string(),
             credential: Credential::None,
             ca: None,

@@ -1,7 +1,12 @@
 //! The time: what the wall says and whether it can be believed, and how long something took.
 #![expect(clippy::disallowed_methods, reason = "the room that owns the clock")]
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    fs,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use nix::time::{ClockId, clock_gettime};
 
 /// The wall clock, in nanoseconds since the epoch; negative before it.
 pub fn nanoseconds() -> i64 {
@@ -21,6 +26,17 @@ pub fn now() -> SystemTime {
 /// A moment to measure from, not moved by clock changes.
 pub fn monotonic() -> Instant {
     Instant::now()
+}
+
+/// How long ago the kernel was started, in seconds, time asleep included. Nobody can set this clock.
+pub fn uptime() -> u64 {
+    let time = clock_gettime(ClockId::CLOCK_BOOTTIME);
+    time.ok().and_then(|time| u64::try_from(time.tv_sec()).ok()).unwrap_or_default()
+}
+
+/// What tells this boot from every other, see random(4).
+pub fn boot() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
 /// Whether the kernel holds the wall clock to be synchronised, see adjtimex(2). `None` if it will not say.

@@ -10,15 +10,16 @@ use std::{
     sync::Arc,
 };
 
-use holdfast_schema::{AbsolutePath, ContentSource, Facts, Sha256, UnitName};
+use holdfast_schema::{AbsolutePath, ContentSource, Facts, Sha256, UnitName, spec::Health};
 
 use super::{
     Entry, Expected, HostError, Look, Node, PackageNow, Read, UnitNow, Wanted, Write,
     accounts::Accounts,
     facts,
     files::{Editor, Files, NewFile, Tree},
-    outside::{self, Outside},
+    outside::{self, Outside, Unsuccessful},
     packages::{Installer, Packages},
+    probe,
     systemd::Systemd,
 };
 use crate::plan::{Action, step::UnitVerb};
@@ -112,6 +113,18 @@ impl LocalHost {
     /// See [`ReadOnlyHost::facts`].
     pub async fn facts(&self) -> Result<Facts, HostError> {
         self.read.facts().await
+    }
+
+    /// Waits until one of the host's own health probes succeeds; why not, if it does not in time.
+    pub async fn probe(&self, name: &str, health: &Health) -> Result<(), String> {
+        let task = probe::arguments(health);
+        let description = format!("Health probe {name} of this host");
+        let probed = self.outside.probe(&format!("probe-{name}"), &description, task, health.within).await;
+        probed.map_err(|unsuccessful| match unsuccessful {
+            Unsuccessful::Host(error) => error.to_string(),
+            Unsuccessful::Failure(failure) if failure.said.is_empty() => failure.how,
+            Unsuccessful::Failure(failure) => format!("{}: {}", failure.how, failure.said),
+        })
     }
 
     fn over(read: ReadOnlyHost, outside: Outside, installer: Option<Installer>) -> Self {

@@ -16,6 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use holdfast_schema::spec::{Health, Probe};
 use nix::{
     sys::signal::{Signal, killpg},
     unistd::Pid,
@@ -62,13 +63,7 @@ enum What {
 /// Runs the process whose arguments after `probe` are `arguments`: `once MILLISECONDS` or `within MILLISECONDS`, then
 /// `http URL`, `tcp HOST:PORT` or `command PROGRAM ARGUMENT…`. The last line on standard error says what went wrong.
 pub fn main(arguments: &[String]) -> ExitCode {
-    let result = match parse(arguments) {
-        Some(task) => attempt_all(&task),
-        None => {
-            Err("usage: probe once|within MILLISECONDS http URL | tcp HOST:PORT | command PROGRAM…".into())
-        }
-    };
-    match result {
+    match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             // There is nobody left to tell if even this fails.
@@ -76,6 +71,27 @@ pub fn main(arguments: &[String]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Does what the arguments ask for, and says what went wrong.
+pub(super) fn run(arguments: &[String]) -> Result<(), String> {
+    match parse(arguments) {
+        Some(task) => attempt_all(&task),
+        None => {
+            Err("usage: probe once|within MILLISECONDS http URL | tcp HOST:PORT | command PROGRAM…".into())
+        }
+    }
+}
+
+/// The arguments that ask for a health probe.
+pub(super) fn arguments(health: &Health) -> Vec<String> {
+    let within = vec!["within".to_owned(), health.within.as_millis().to_string()];
+    let what = match &health.probe {
+        Probe::Http(url) => vec!["http".to_owned(), url.clone()],
+        Probe::Tcp(address) => vec!["tcp".to_owned(), address.clone()],
+        Probe::Command(argv) => [vec!["command".to_owned()], argv.clone()].concat(),
+    };
+    [within, what].concat()
 }
 
 fn parse(arguments: &[String]) -> Option<Task> {

@@ -204,6 +204,14 @@ impl Recorded {
         recorded
     }
 
+    /// Every path that was touched.
+    pub fn paths(&self) -> impl Iterator<Item = &AbsolutePath> {
+        self.befores.iter().filter_map(|before| match before {
+            Before::Path { path, .. } => Some(path),
+            Before::Unit { .. } | Before::Packages { .. } => None,
+        })
+    }
+
     /// The steps that may have been begun and are not known to be done.
     pub fn unfinished(&self) -> impl Iterator<Item = &Step> {
         let numbered = (0_u32..).zip(&self.intents);

@@ -4,7 +4,11 @@ use holdfast_protocol::control::{Local, Pause, Reply};
 use tokio::time::Instant;
 
 use super::{Agent, now, rfc3339};
-use crate::{settings::Settings, store::StoreError};
+use crate::{
+    settings::Settings,
+    store::StoreError,
+    trial::{self, Phase},
+};
 
 impl Agent {
     /// The answer to a question for the status. `next_poll` is when the next poll is due.
@@ -55,6 +59,36 @@ impl Agent {
             tracing::info!("resumed");
         }
         Ok(())
+    }
+
+    /// Lets what failed be tried again.
+    ///
+    /// # Errors
+    /// The reply to give when that cannot be remembered.
+    pub fn try_again(&mut self) -> Result<(), Box<Reply>> {
+        match self.memory.trial.as_ref().map(|trial| &trial.phase) {
+            Some(Phase::Held(_)) => self.memory.tried(Phase::Applying).map_err(|why| stored(&why)),
+            Some(_) => Ok(()),
+            None => self.memory.pardoned().map_err(|why| stored(&why)),
+        }
+    }
+
+    /// Has the revision that is on trial taken back.
+    ///
+    /// # Errors
+    /// The reply to give when there is none, or that cannot be remembered.
+    pub fn take_back_by_hand(&mut self) -> Result<(), Box<Reply>> {
+        let Some(trial) = &self.memory.trial else {
+            let message =
+                "no revision is on trial or held; to undo one that is in force, revert its commit".to_owned();
+            return Err(refused(message));
+        };
+        let mut why = match &trial.phase {
+            Phase::Held(why) => why.clone(),
+            Phase::Applying | Phase::Confirming(_) | Phase::TakingBack(_) => Vec::new(),
+        };
+        why.insert(0, trial::own("E_TAKEN_BACK", "an operator took it back".to_owned(), trial.commit));
+        self.memory.tried(Phase::TakingBack(why)).map_err(|why| stored(&why))
     }
 
     /// Ends a pause whose time is over.

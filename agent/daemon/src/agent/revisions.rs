@@ -1,19 +1,20 @@
 //! The part of the cycle that asks Git for revisions and decides which one is in force.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use holdfast_converge::host::clock;
-use holdfast_protocol::fetch::{Failure, Known, Reply, Request as Question};
-use holdfast_schema::status::StatusProblem;
+use holdfast_protocol::fetch::{Failure, Known, Remote as Server, Reply, Request as Question};
+use holdfast_schema::{Resolved, Sha256, status::StatusProblem};
 use holdfast_trust::{IndexedObjects, Limits, ObjectId, Request, UnixTime, Verified};
 
 use super::{Agent, now};
 use crate::{
-    applied::Applied,
+    applied::{Applied, Slot},
     memory::Attempt,
     remote::Remote,
     revision::{self, StreamObjects, one_line},
     store::Store,
+    trial::{self, Phase, Trial},
 };
 
 /// The file that a stream from the fetcher lies in while it is judged.
@@ -45,14 +46,14 @@ impl Agent {
             tags: (!attempt.problems.is_empty()).then(|| attempt.tags.clone()),
         });
         match self.ask(known, None).await {
-            Ok(Polled::Unchanged) => self.unreachable = None,
+            Ok(Polled::Unchanged) => self.reached(),
             Ok(Polled::At(seen, objects)) => {
-                self.unreachable = None;
+                self.reached();
                 self.tell(|| format!("fetched {}", seen.tip.short()));
                 self.take(seen, objects).await;
             }
             Ok(Polled::Diverged(seen)) => {
-                self.unreachable = None;
+                self.reached();
                 let problem = revision::diverged(seen.tip, self.base());
                 self.conclude_attempt(seen, vec![problem]);
             }
@@ -74,14 +75,22 @@ impl Agent {
         self.unreachable.is_none()
     }
 
-    /// Whether the revision in force was resolved by another agent or from other facts, and must be resolved again.
+    fn reached(&mut self) {
+        self.unreachable = None;
+        if let Some(trial) = self.memory.trial.as_ref().filter(|_| self.is_confirming()) {
+            self.reached_under = Some(trial.commit);
+        }
+    }
+
+    /// What a revision is judged by beside itself.
+    fn basis(&self) -> Sha256 {
+        let basis = (&self.facts, env!("CARGO_PKG_VERSION"), &self.settings.host);
+        Sha256::of(&serde_json::to_vec(&basis).unwrap_or_default())
+    }
+
+    /// Whether the newest revision was judged by another agent or by other facts, and must be judged again.
     fn is_outdated(&self) -> bool {
-        self.memory.applied.as_ref().is_some_and(|applied| {
-            let record = &applied.record;
-            record.facts != self.facts
-                || record.agent != env!("CARGO_PKG_VERSION")
-                || record.state.host != self.settings.host
-        })
+        self.memory.attempt.as_ref().is_none_or(|attempt| attempt.basis != self.basis())
     }
 
     /// Judges a tip and, if it holds something newer that is good, makes that the revision in force.
@@ -126,7 +135,8 @@ impl Agent {
             );
             self.tell(|| format!("refused: {} ({})", problem.message, problem.code));
         }
-        if let Err(why) = self.memory.attempted(Attempt { tip, tags, problems }) {
+        let attempt = Attempt { tip, tags, basis: self.basis(), problems };
+        if let Err(why) = self.memory.attempted(attempt) {
             self.meet("remember the revision", &why);
         }
     }
@@ -154,32 +164,72 @@ impl Agent {
             );
             self.tell(|| format!("verified {}, signed by {}", commit.short(), people(verified)));
         }
-        let in_force = self.memory.applied.as_ref().is_some_and(|applied| applied.record.commit == commit);
-        if in_force && !self.is_outdated() {
+        let is_it = |known: Option<ObjectId>| known == Some(commit);
+        let settled = is_it(self.memory.applied.as_ref().map(|applied| applied.record.commit))
+            || is_it(self.memory.trial.as_ref().map(|trial| trial.commit))
+            || is_it(self.memory.quarantine.as_ref().map(|quarantine| quarantine.commit));
+        if settled && !self.is_outdated() {
             return Ok(Vec::new());
         }
         let objects = if commit == tip { objects } else { self.ask_at(commit).await? };
         let resolving = {
             let (verified, host, facts) = (verified.clone(), self.settings.host.clone(), self.facts.clone());
-            let (store, ceiling) = (self.memory.store().clone(), self.settings.ceiling.clone());
+            let ceiling = self.settings.ceiling.clone();
             tokio::task::spawn_blocking(move || {
                 let resolved = revision::resolve(&objects, &verified, &host, &facts)?;
                 let over = ceiling.problems(&resolved.state, &commit.to_string());
-                if !over.is_empty() {
-                    return Err(over);
-                }
-                let signer = people(&verified);
-                Ok(Applied::save(&store, commit, signer, facts, resolved.state, &resolved.contents))
+                if over.is_empty() { Ok(resolved) } else { Err(over) }
             })
         };
         match resolving.await {
-            Ok(Ok(Ok(applied))) => {
-                self.memory.applied = Some(applied);
-                Ok(Vec::new())
-            }
-            Ok(Ok(Err(why))) => self.give_up("keep the verified revision", &why),
+            Ok(Ok(resolved)) => self.take_up(verified, resolved).await,
             Ok(Err(problems)) => Ok(problems),
             Err(_cancelled) => Err(()),
+        }
+    }
+
+    /// Begins the trial of a resolved revision, unless it says of this host what is in force or in quarantine.
+    async fn take_up(&mut self, verified: &Verified, resolved: Resolved) -> Result<Vec<StatusProblem>, ()> {
+        let digest = trial::digest(&resolved.state);
+        let quarantine = self.memory.quarantine.as_ref();
+        if quarantine.is_some_and(|quarantine| quarantine.digest == digest) && self.memory.trial.is_none() {
+            tracing::warn!(revision = %verified.commit(), "revision {} says what failed before", verified.commit().short());
+            return Ok(Vec::new());
+        }
+        let applied = self.memory.applied.as_ref().map(|applied| &applied.record.state);
+        // Nothing to try out: what it says of this host is in force, and only the commit is another.
+        let slot = match applied {
+            Some(state) if self.memory.trial.is_none() && trial::digest(state) == digest => Slot::InForce,
+            _ => Slot::Candidate,
+        };
+        let told = self.status.as_ref().or(self.memory.published.status.as_ref());
+        let tolerated = match (applied, told, &self.memory.trial) {
+            (_, _, Some(trial)) => trial.tolerated.clone(),
+            (Some(old), Some(told), None) => trial::failing_before(&told.resource, old, &resolved.state),
+            _ => BTreeSet::new(),
+        };
+        let saving = {
+            let (store, facts) = (self.memory.store().clone(), self.facts.clone());
+            let (commit, signer) = (verified.commit(), people(verified));
+            tokio::task::spawn_blocking(move || {
+                Applied::save(&store, slot, commit, signer, facts, resolved.state, &resolved.contents)
+            })
+        };
+        let saved = match saving.await {
+            Ok(Ok(saved)) => saved,
+            Ok(Err(why)) => return self.give_up("keep the verified revision", &why),
+            Err(_cancelled) => return Err(()),
+        };
+        let begun = if slot == Slot::InForce {
+            self.memory.applied = Some(saved);
+            self.memory.pardoned_by_newer()
+        } else {
+            let trial = Trial { commit: verified.commit(), digest, phase: Phase::Applying, tolerated };
+            self.memory.try_out(saved, trial)
+        };
+        match begun {
+            Ok(()) => Ok(Vec::new()),
+            Err(why) => self.give_up("begin the trial of the revision", &why),
         }
     }
 
@@ -208,7 +258,7 @@ impl Agent {
     /// One question to the fetcher, on a thread of its own.
     async fn ask(&self, known: Option<Known>, at: Option<ObjectId>) -> Result<Polled, Failure> {
         let request = Question::Poll {
-            remote: self.settings.fleet.clone(),
+            remote: Server { fresh: self.is_confirming(), ..self.settings.fleet.clone() },
             reference: self.settings.reference(),
             known,
             base: self.base(),

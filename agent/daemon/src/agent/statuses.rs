@@ -37,6 +37,11 @@ impl Agent {
         let attempt = self.memory.attempt.as_ref();
         let applied = self.memory.applied.as_ref().map(|applied| &applied.record);
         let mut problems = attempt.map(|attempt| attempt.problems.clone()).unwrap_or_default();
+        match (&self.memory.trial, &self.memory.quarantine) {
+            (Some(trial), _) => problems.extend(trial.problems()),
+            (None, Some(quarantine)) => problems.extend(quarantine.problems()),
+            (None, None) => {}
+        }
         problems.extend(self.unreachable.clone());
         problems.extend(self.cloned());
         problems.extend(self.trouble.iter().cloned());
@@ -49,6 +54,8 @@ impl Agent {
                 attempted: attempt.map(|attempt| attempt.tip.to_string()),
                 applied: applied.map(|record| record.commit.to_string()),
                 signer: applied.map(|record| record.signer.clone()),
+                trial: self.memory.trial.as_ref().map(|trial| trial.commit.to_string()),
+                quarantined: self.memory.quarantine.as_ref().map(|quarantine| quarantine.commit.to_string()),
                 branch: self.settings.branch.clone(),
             },
             problems,

@@ -5,6 +5,7 @@ mod ceiling;
 mod four_eyes;
 mod git;
 mod identity;
+mod trials;
 
 use holdfast_schema::status::{PassResult, ResourceOutcome};
 

@@ -15,11 +15,12 @@ fn commit() -> ObjectId {
 fn a_saved_revision_is_found_again_with_its_contents() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
-    assert!(Applied::load(&store).unwrap().is_none());
+    assert!(Applied::load(&store, Slot::InForce).unwrap().is_none());
     let mut contents = Contents::default();
     let (one, two) = (contents.add(*b"one"), contents.add(*b"second"));
-    Applied::save(&store, commit(), "alice".into(), Facts::sample(), state(), &contents).unwrap();
-    let applied = Applied::load(&store).unwrap().unwrap();
+    Applied::save(&store, Slot::InForce, commit(), "alice".into(), Facts::sample(), state(), &contents)
+        .unwrap();
+    let applied = Applied::load(&store, Slot::InForce).unwrap().unwrap();
     assert_eq!(applied.record.commit, commit());
     assert_eq!(&*applied.content(&one.sha256).unwrap(), b"one");
     assert_eq!(&*applied.content(&two.sha256).unwrap(), b"second");
@@ -33,10 +34,11 @@ fn damaged_contents_are_never_handed_out() {
     let mut contents = Contents::default();
     let one = contents.add(*b"one");
     let applied =
-        Applied::save(&store, commit(), "alice".into(), Facts::sample(), state(), &contents).unwrap();
+        Applied::save(&store, Slot::InForce, commit(), "alice".into(), Facts::sample(), state(), &contents)
+            .unwrap();
     std::fs::OpenOptions::new()
         .write(true)
-        .open(store.path(FILE))
+        .open(store.path(Slot::InForce.file()))
         .unwrap()
         .write_all_at(b"X", applied.base)
         .unwrap();
@@ -47,16 +49,26 @@ fn damaged_contents_are_never_handed_out() {
 fn a_damaged_record_is_never_believed() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
-    Applied::save(&store, commit(), "alice".into(), Facts::sample(), state(), &Contents::default()).unwrap();
-    let file = std::fs::OpenOptions::new().read(true).write(true).open(store.path(FILE)).unwrap();
+    Applied::save(
+        &store,
+        Slot::InForce,
+        commit(),
+        "alice".into(),
+        Facts::sample(),
+        state(),
+        &Contents::default(),
+    )
+    .unwrap();
+    let file =
+        std::fs::OpenOptions::new().read(true).write(true).open(store.path(Slot::InForce.file())).unwrap();
     let length = file.metadata().unwrap().len();
     for at in 0..length {
         let mut byte = [0];
         file.read_exact_at(&mut byte, at).unwrap();
         file.write_all_at(&[byte[0] ^ 1], at).unwrap();
-        assert!(Applied::load(&store).is_err(), "byte {at} flipped");
+        assert!(Applied::load(&store, Slot::InForce).is_err(), "byte {at} flipped");
         file.write_all_at(&byte, at).unwrap();
     }
     file.set_len(length - 1).unwrap();
-    assert!(Applied::load(&store).is_err(), "cut");
+    assert!(Applied::load(&store, Slot::InForce).is_err(), "cut");
 }

@@ -27,6 +27,9 @@ use crate::{
 /// How long a stop waits for the step at hand; systemd kills later than that.
 const STOP_PATIENCE: Duration = Duration::from_secs(4);
 
+/// How soon the Git server is asked again while a change waits to be confirmed.
+const CONFIRM_AGAIN: Duration = Duration::from_secs(5);
+
 /// Listens at `path`, where only root may connect.
 ///
 /// # Errors
@@ -104,6 +107,8 @@ impl Service {
             Request::Sync => Ok(()),
             Request::Pause { reason, until } => self.agent.pause(reason, until),
             Request::Resume => self.agent.resume(),
+            Request::Retry => self.agent.try_again(),
+            Request::Rollback => self.agent.take_back_by_hand(),
             Request::Reload => self.read_configuration(),
         };
         match done {
@@ -139,6 +144,9 @@ impl Service {
         };
         self.agent.tell_progress_to(None);
         self.due = Instant::now() + self.schedule.after_poll(reached);
+        if self.agent.is_confirming() {
+            self.due = self.due.min(Instant::now() + CONFIRM_AGAIN);
+        }
         let snapshot = self.agent.snapshot(Some(self.due));
         if let Some(listener) = listener {
             answer(&listener, snapshot.clone());

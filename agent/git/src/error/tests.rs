@@ -6,6 +6,7 @@ use super::{CODES, Fault, GitError, Task, failure};
 
 fn remote() -> Remote {
     Remote {
+        fresh: false,
         url: "https://host/a.git".to_owned(),
         credential: Credential::Basic {
             user: "web-1".to_owned(),

@@ -57,6 +57,7 @@ impl Scene {
 
     fn remote(&self) -> Remote {
         Remote {
+            fresh: false,
             url: self.path("fleet").display().to_string(),
             credential: Credential::None,
             ca: None,

@@ -8,6 +8,7 @@ use crate::limits;
 fn meter(stall_seconds: u32, total_seconds: u32) -> Meter {
     let url = "/a".to_owned();
     Meter::start(&Remote {
+        fresh: false,
         url,
         credential: Credential::None,
         ca: None,

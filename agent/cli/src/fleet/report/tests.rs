@@ -97,6 +97,8 @@ fn status(host: &str, applied: Option<ObjectId>, time: &str) -> Status {
         result: PassResult::Converged,
         agent: AgentInfo { version: "0.1.0".into(), trust_origin: "introduction".into() },
         revision: RevisionInfo {
+            trial: None,
+            quarantined: None,
             applied: applied.map(|id| id.to_string()),
             branch: "main".into(),
             ..RevisionInfo::default()

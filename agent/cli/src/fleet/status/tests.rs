@@ -18,6 +18,8 @@ fn host(name: &str, signature: SignatureState, result: PassResult) -> Host {
         result,
         agent: AgentInfo { version: "0.1.0".into(), trust_origin: "introduction".into() },
         revision: RevisionInfo {
+            trial: None,
+            quarantined: None,
             applied: Some("3fa2c1d0000000000000000000000000000000aa".into()),
             branch: "main".into(),
             ..RevisionInfo::default()

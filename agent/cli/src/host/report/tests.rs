@@ -16,6 +16,8 @@ fn status() -> Status {
         result: PassResult::Converged,
         agent: AgentInfo { version: "0.1.0".into(), trust_origin: "introduction".into() },
         revision: RevisionInfo {
+            trial: None,
+            quarantined: None,
             attempted: Some("3fa2c1d0000000000000000000000000000000aa".into()),
             applied: Some("3fa2c1d0000000000000000000000000000000aa".into()),
             signer: Some("alice@example.com".into()),

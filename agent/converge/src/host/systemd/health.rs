@@ -1,14 +1,12 @@
 //! Health of units.
 
-use holdfast_schema::{
-    UnitName,
-    spec::{Health, Probe},
-};
+use holdfast_schema::{UnitName, spec::Health};
 
 use super::{
     super::{
         HostError,
         outside::{Outside, Unsuccessful},
+        probe,
     },
     Systemd,
 };
@@ -23,12 +21,7 @@ impl Systemd {
     ) -> Result<(), HostError> {
         let unhealthy = |reason| HostError::Unhealthy { unit: unit.to_string(), reason };
         let before = self.generation(unit).await?;
-        let mut task = vec!["within".to_owned(), health.within.as_millis().to_string()];
-        task.extend(match &health.probe {
-            Probe::Http(url) => vec!["http".to_owned(), url.clone()],
-            Probe::Tcp(address) => vec!["tcp".to_owned(), address.clone()],
-            Probe::Command(argv) => [vec!["command".to_owned()], argv.clone()].concat(),
-        });
+        let task = probe::arguments(health);
         let description = format!("Health probe of {unit}");
         let probed = outside.probe(&format!("probe-{unit}"), &description, task, health.within).await;
         probed.map_err(|unsuccessful| match unsuccessful {

@@ -43,6 +43,7 @@ struct Repository {
     objects: MemoryObjects,
     references: BTreeMap<String, ObjectId>,
     unreachable: bool,
+    unreachable_while: Option<String>,
     pushes: u32,
     streams: u32,
     time: i64,
@@ -182,6 +183,11 @@ impl Git {
         self.locked().unreachable = yes;
     }
 
+    /// Nobody reaches it while there is a file.
+    pub(super) fn unreachable_while(&self, path: String) {
+        self.locked().unreachable_while = Some(path);
+    }
+
     /// How many pushes there were.
     pub(super) fn pushes(&self) -> u32 {
         self.locked().pushes
@@ -254,7 +260,8 @@ impl Remote for Git {
         mut received: &mut dyn Write,
     ) -> Result<Reply, Failure> {
         let mut server = self.locked();
-        if server.unreachable {
+        let cut_off = server.unreachable_while.as_ref().is_some_and(|path| std::fs::exists(path).unwrap());
+        if server.unreachable || cut_off {
             let (code, message) = ("E_GIT_UNREACHABLE".into(), "reach git.example.com: timed out".into());
             return Ok(Reply::Failed(Failure { code, message, remedy: None }));
         }
@@ -342,6 +349,7 @@ impl Host {
             run: self.directory.path().join("run"),
         };
         let server = Server {
+            fresh: false,
             url: "memory".into(),
             credential: Credential::None,
             ca: None,
@@ -403,7 +411,7 @@ impl Host {
     /// Keeps a copy of all that is remembered, and gives back what puts the host back there.
     pub(super) fn snapshot(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let files = std::fs::read_dir(self.state()).unwrap().map(|entry| entry.unwrap().path());
-        files.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+        files.filter(|path| path.is_file()).map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
     }
 
     /// Puts the memory back to a snapshot.
@@ -413,6 +421,16 @@ impl Host {
         for (path, bytes) in snapshot {
             std::fs::write(path, bytes).unwrap();
         }
+    }
+
+    /// Where a path of the host really is.
+    pub(super) fn path(&self, path: &str) -> String {
+        self.root().join(path).to_string_lossy().into_owned()
+    }
+
+    /// Spoils a record.
+    pub(super) fn damage(&self, record: &str) {
+        std::fs::write(self.state().join(record), "damaged").unwrap();
     }
 
     fn root(&self) -> PathBuf {

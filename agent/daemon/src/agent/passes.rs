@@ -1,0 +1,116 @@
+//! Passes over the host: of the revision in force, or of the one on trial.
+
+use std::collections::BTreeSet;
+
+use holdfast_converge::{
+    engine::{self, Report, Scope, Stop, Task},
+    host::Write as _,
+    journal::{Damage, Journal, Recorded},
+};
+use holdfast_schema::ResourceId;
+
+use super::{Agent, now, rfc3339};
+use crate::{
+    applied::{Applied, Slot},
+    journal::JournalFiles,
+    memory::LedgerRecord,
+    revision::one_line,
+};
+
+impl Agent {
+    /// Keeps the revision in force up.
+    pub(super) async fn repair(&mut self, stop: &Stop) {
+        if self.memory.applied.is_none() {
+            self.pass = Report::default();
+            return;
+        }
+        self.pass = self.pass_over(Slot::InForce, None, stop).await;
+        self.end_journal(Slot::InForce);
+    }
+
+    /// One pass over the revision in a slot. `whole_but_for`: see [`Task::whole_but_for`].
+    pub(super) async fn pass_over(
+        &mut self,
+        slot: Slot,
+        whole_but_for: Option<&BTreeSet<ResourceId>>,
+        stop: &Stop,
+    ) -> Report {
+        let recorded = self.recorded();
+        self.sweep(&recorded).await;
+        let revised = match slot {
+            Slot::InForce => &self.memory.applied,
+            Slot::Candidate => &self.memory.candidate,
+        };
+        let Some(revised) = revised else { return Report::default() };
+        let (state, revision) =
+            (self.settings.ceiling.clamp(&revised.record.state), revised.record.commit.to_string());
+        let mut records = LedgerRecord(self.memory.store().clone());
+        let mut files = JournalFiles::new(self.memory.store());
+        let journal = Journal::new(&mut files, &recorded);
+        let task =
+            Task { state: &state, contents: revised, scope: Scope::All, revision: &revision, whole_but_for };
+        engine::pass(&task, &self.host, &mut self.memory.ledger, &mut records, journal, stop).await
+    }
+
+    /// What the journal says. Damage is told and otherwise met by looking at the host.
+    pub(super) fn recorded(&mut self) -> Recorded {
+        match JournalFiles::new(self.memory.store()).read() {
+            Ok((recorded, damage)) => {
+                if damage != Damage::default() {
+                    let Damage { torn, spoilt } = damage;
+                    tracing::warn!(
+                        torn,
+                        spoilt,
+                        "the journal is damaged: {torn} bytes at its end and {spoilt} lines before"
+                    );
+                }
+                recorded
+            }
+            Err(why) => {
+                self.meet("read the journal", &why);
+                Recorded::default()
+            }
+        }
+    }
+
+    /// Ends the journal of a pass or a trial that is over.
+    pub(super) fn end_journal(&mut self, slot: Slot) {
+        let mut files = JournalFiles::new(self.memory.store());
+        if !files.is_there() {
+            return;
+        }
+        let recorded = self.recorded();
+        let revised = match slot {
+            Slot::InForce => &self.memory.applied,
+            Slot::Candidate => &self.memory.candidate,
+        };
+        let commit = |revised: &Applied| revised.record.commit.to_string();
+        let revision = revised.as_ref().map(commit).unwrap_or_default();
+        if let Err(why) = files.end(&recorded, &rfc3339(now()), &revision) {
+            self.meet("end the journal", &why);
+        }
+    }
+
+    /// Once after a start: removes what a killed run left half-made, and says what it was at.
+    async fn sweep(&mut self, recorded: &Recorded) {
+        if std::mem::replace(&mut self.swept, true) {
+            return;
+        }
+        for step in recorded.unfinished() {
+            tracing::info!(
+                resource = %step.resource,
+                "an earlier pass ended before or while {} was changed: {}",
+                step.resource,
+                step.because.field
+            );
+        }
+        let mut directories = BTreeSet::new();
+        for revised in [&self.memory.applied, &self.memory.candidate].into_iter().flatten() {
+            directories.extend(engine::directories(&revised.record.state, &self.memory.ledger));
+        }
+        directories.extend(recorded.paths().filter_map(holdfast_schema::AbsolutePath::parent));
+        if let Err(why) = self.host.sweep(&directories).await {
+            tracing::warn!("what an earlier run left half-made stays: {}", one_line(&why));
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The trial of a candidate: applied whole, or taken back whole.
+
+use holdfast_converge::{
+    engine::{self, Stop},
+    host::clock,
+    journal::Recorded,
+    plan::lifeline,
+};
+use holdfast_schema::{state::OnFailure, status::StatusProblem};
+use holdfast_trust::ObjectId;
+
+use super::{Agent, now, rfc3339};
+use crate::{
+    applied::Slot,
+    journal::JournalFiles,
+    trial::{self, Judgement, Phase, Quarantine, Window},
+};
+
+impl Agent {
+    /// Whether a change that could have cut the host off waits to be confirmed.
+    pub fn is_confirming(&self) -> bool {
+        self.memory.trial.as_ref().is_some_and(|trial| matches!(trial.phase, Phase::Confirming(_)))
+    }
+
+    /// Takes the trial as far as it goes for now.
+    pub(super) async fn go_on_with_trial(&mut self, stop: &Stop) {
+        let Some(trial) = self.memory.trial.clone() else { return };
+        match trial.phase {
+            Phase::Applying => self.apply(stop).await,
+            Phase::Confirming(window) => self.confirm(&window, stop).await,
+            Phase::TakingBack(why) => self.take_back(why).await,
+            Phase::Held(_) => {}
+        }
+    }
+
+    async fn apply(&mut self, stop: &Stop) {
+        let Some(failed) = self.pass_over_candidate(stop).await else { return };
+        if !failed.is_empty() {
+            return self.failed(failed).await;
+        }
+        let recorded = self.recorded();
+        let states: Vec<_> = [&self.memory.candidate, &self.memory.applied]
+            .into_iter()
+            .flatten()
+            .map(|revised| &revised.record.state)
+            .collect();
+        let Some(lifeline) = lifeline::touched(&recorded, &states) else { return self.promote() };
+        let within = states.first().map(|state| state.apply.confirm_within).unwrap_or_default();
+        tracing::info!("{lifeline} changed, so the Git server must be reached again within {within:?}");
+        self.tell(|| format!("{lifeline} changed: the Git server must be reached again within {within:?}"));
+        self.reached_under = None;
+        self.come_to(Phase::Confirming(Window::open(&clock::boot(), clock::uptime(), within)));
+    }
+
+    async fn confirm(&mut self, window: &Window, stop: &Stop) {
+        let Some(mut failed) = self.pass_over_candidate(stop).await else { return };
+        if failed.is_empty() && self.reached_under == Some(self.candidate_commit()) {
+            return self.promote();
+        }
+        let Some(over) = window.is_over(&clock::boot(), clock::uptime()) else {
+            // The host was started anew: it gets the whole time once more.
+            let within = self.candidate_apply().confirm_within;
+            return self.come_to(Phase::Confirming(Window::open(&clock::boot(), clock::uptime(), within)));
+        };
+        if failed.is_empty() && !over {
+            return;
+        }
+        if failed.is_empty() {
+            let message = "the Git server was not reached again in time".to_owned();
+            failed.push(trial::own("E_UNCONFIRMED", message, self.candidate_commit()));
+        }
+        self.failed(failed).await;
+    }
+
+    /// One pass and then the host's own probes. What failed; `None` if that cannot be said yet.
+    async fn pass_over_candidate(&mut self, stop: &Stop) -> Option<Vec<StatusProblem>> {
+        let (apply, commit) = (self.candidate_apply(), self.candidate_commit());
+        let tolerated = self.memory.trial.as_ref().map(|trial| trial.tolerated.clone()).unwrap_or_default();
+        let whole = (apply.on_failure != OnFailure::Continue).then_some(&tolerated);
+        self.pass = self.pass_over(Slot::Candidate, whole, stop).await;
+        match trial::judge(&self.pass, &tolerated, commit) {
+            Judgement::NotYet => None,
+            Judgement::Failed(failed) => Some(failed),
+            Judgement::Whole => {
+                let mut failed = Vec::new();
+                for (name, health) in &apply.health {
+                    if let Err(why) = self.host.probe(name, health).await {
+                        tracing::warn!("the host is not healthy: {name}: {why}");
+                        // What a program said stays on the host.
+                        let message = format!(
+                            "the health probe {name} of the host did not succeed in {:?}",
+                            health.within
+                        );
+                        failed.push(trial::own("E_HOST_UNHEALTHY", message, commit));
+                    }
+                }
+                Some(failed)
+            }
+        }
+    }
+
+    /// Deals with a candidate that failed as its own state says.
+    async fn failed(&mut self, why: Vec<StatusProblem>) {
+        let commit = self.candidate_commit();
+        for problem in &why {
+            tracing::error!(code = problem.code, revision = %commit, "revision {} failed: {}", commit.short(), problem.message);
+            self.tell(|| format!("failed: {} ({})", problem.message, problem.code));
+        }
+        match trial::after_failure(self.candidate_apply().on_failure, why.clone()) {
+            Some(phase) => {
+                let takes_back = matches!(phase, Phase::TakingBack(_));
+                self.come_to(phase);
+                if takes_back {
+                    self.take_back(why).await;
+                }
+            }
+            None => self.promote(),
+        }
+    }
+
+    /// Puts back what the candidate changed, and puts it into quarantine.
+    async fn take_back(&mut self, why: Vec<StatusProblem>) {
+        let Some(trial) = self.memory.trial.clone() else { return };
+        let recorded = self.recorded();
+        let files = JournalFiles::new(self.memory.store());
+        let undone = engine::undo(&recorded, &files, &self.host).await;
+        tracing::warn!(
+            revision = %trial.commit,
+            "revision {} was taken back with {} changes; {} things could not be put back",
+            trial.commit.short(),
+            undone.changes,
+            undone.left.len()
+        );
+        self.tell(|| format!("revision {} was taken back", trial.commit.short()));
+        let mut problems = why;
+        problems.extend(undone.left.into_iter().map(|(name, failure)| StatusProblem {
+            code: failure.code.to_owned(),
+            message: format!("{name} could not be put back: {}", failure.message),
+            remedy: failure.remedy.map(str::to_owned),
+            commit: Some(trial.commit.to_string()),
+            at: None,
+        }));
+        let quarantine =
+            Quarantine { commit: trial.commit, digest: trial.digest, since: rfc3339(now()), problems };
+        match self.memory.taken_back(quarantine) {
+            Ok(()) => self.end_journal_of(&recorded, trial.commit),
+            Err(why) => self.meet("remember that the revision was taken back", &why),
+        }
+    }
+
+    fn end_journal_of(&mut self, recorded: &Recorded, commit: ObjectId) {
+        let mut files = JournalFiles::new(self.memory.store());
+        if files.is_there()
+            && let Err(why) = files.end(recorded, &rfc3339(now()), &commit.to_string())
+        {
+            self.meet("end the journal", &why);
+        }
+    }
+
+    /// Puts the candidate in force.
+    fn promote(&mut self) {
+        let commit = self.candidate_commit();
+        match self.memory.promoted() {
+            Ok(()) => {
+                tracing::info!(revision = %commit, "revision {} is in force", commit.short());
+                self.end_journal(Slot::InForce);
+            }
+            Err(why) => self.meet("put the revision in force", &why),
+        }
+    }
+
+    fn come_to(&mut self, phase: Phase) {
+        if let Err(why) = self.memory.tried(phase) {
+            self.meet("remember how far the trial has come", &why);
+        }
+    }
+
+    fn candidate_apply(&self) -> holdfast_schema::state::Apply {
+        self.memory
+            .candidate
+            .as_ref()
+            .map(|candidate| candidate.record.state.apply.clone())
+            .unwrap_or_default()
+    }
+
+    fn candidate_commit(&self) -> ObjectId {
+        self.memory.trial.as_ref().map_or_else(|| self.settings.introduction.commit, |trial| trial.commit)
+    }
+}
