@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::{Command, deb};
+use crate::{Command, Output, deb};
 
 /// A fleet repository and whoever may change it.
 #[derive(Debug)]
@@ -43,6 +43,11 @@ impl Fleet {
     /// The author's work tree.
     pub fn work(&self) -> PathBuf {
         self.folder.path().join("work")
+    }
+
+    /// The bare repository that it pushes to.
+    pub fn bare(&self) -> &Path {
+        &self.bare
     }
 
     /// A private key; `author`'s is the one that the fleet begins with.
@@ -117,10 +122,22 @@ impl Fleet {
 
     /// Runs the packaged `holdfast` as the author.
     pub fn holdfast(&self, arguments: &[&str]) -> Result<String> {
+        self.output(arguments)?.success()
+    }
+
+    /// The same, whatever its exit code.
+    pub fn output(&self, arguments: &[&str]) -> Result<Output> {
         let program = deb::command()?;
         let program = program.to_string_lossy();
         let arguments: Vec<_> = [&*program].iter().chain(arguments).copied().collect();
-        self.run(&arguments)
+        self.command(&arguments, self.folder.path()).output()
+    }
+
+    /// Signs a tag on what is checked out with the key of `person`, and pushes it.
+    pub fn tag(&self, person: &str, name: &str, message: &str) -> Result<()> {
+        let key = format!("user.signingKey={}", self.key(person).display());
+        self.git(&["-c", &key, "tag", "--sign", "--force", "--message", message, name])?;
+        self.git(&["push", "--quiet", "--force", "origin", &format!("refs/tags/{name}")]).map(drop)
     }
 
     fn run(&self, arguments: &[&str]) -> Result<String> {

@@ -9,12 +9,14 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
+mod pack;
 mod proxy;
 mod relay;
 mod repository;
 mod ssh;
 mod web;
 
+pub use pack::Pack;
 pub use proxy::ProxyServer;
 pub use relay::{Fault, Relay};
 pub use repository::Repository;

@@ -1,7 +1,7 @@
 //! `git http-backend` behind nginx: over http, https with an own authority, with and without a password.
 #![expect(clippy::disallowed_methods, reason = "the harness writes nginx's files")]
 
-use std::{fs, net::IpAddr, path::Path, time::Duration};
+use std::{fs, net::IpAddr, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use anyhow::Result;
 use tempfile::TempDir;
@@ -13,6 +13,9 @@ use crate::{Command, wait};
 pub const USER: &str = "web-1";
 /// Its password.
 pub const PASSWORD: &str = "canary-password-Zx9";
+
+/// The script that answers in place of Git, if there is one.
+const HOSTILE: &str = "hostile";
 
 /// A running web server.
 #[derive(Debug)]
@@ -49,6 +52,11 @@ impl WebServer {
         let backend = format!("{}/git-http-backend", backend.trim_end());
         let config = include_str!("nginx.conf").replace("@DIR@", &path).replace("@BACKEND@", &backend);
         fs::write(dir.path().join("nginx.conf"), config)?;
+        let script = format!(
+            "#!/bin/sh\nexport BACKEND={backend}\n[ -e {path}/{HOSTILE} ] && exec sh {path}/{HOSTILE}\nexec $BACKEND\n"
+        );
+        fs::write(dir.path().join("backend"), script)?;
+        fs::set_permissions(dir.path().join("backend"), fs::Permissions::from_mode(0o755))?;
         let socket = |name: &str| dir.path().join(name);
         // One that forks would leave its children behind.
         let cgi = |name: &String| {
@@ -78,6 +86,23 @@ impl WebServer {
     /// Makes a repository; one whose name begins with `private/` asks for [`USER`] and [`PASSWORD`].
     pub fn repository(&self, name: &str) -> Result<Repository> {
         Repository::make(self.dir.path().join("srv").join(name))
+    }
+
+    /// Lets one more user in, with the same password.
+    pub fn admit(&self, user: &str) -> Result<()> {
+        let users = self.dir.path().join("users");
+        let all = fs::read_to_string(&users)? + &format!("{user}:{{PLAIN}}{PASSWORD}\n");
+        Ok(fs::write(users, all)?)
+    }
+
+    /// From now on a shell script answers in place of Git, as a CGI program; `$BACKEND` is what Git would do. `None` lets
+    /// Git answer again.
+    pub fn answer_with(&self, script: Option<&str>) -> Result<()> {
+        let path = self.dir.path().join(HOSTILE);
+        match script {
+            Some(script) => Ok(fs::write(path, script)?),
+            None => Ok(fs::remove_file(path)?),
+        }
     }
 
     /// The https URL of a repository.

@@ -1,39 +1,13 @@
 //! What goes wrong outside Holdfast: the host stays in its last good state, and the status says what and why.
 
 use anyhow::{Context as _, Result};
-use harness::{Host, git_server::Fault};
+use harness::git_server::Fault;
 use holdfast_schema::status::{PassResult, ResourceOutcome};
 
-use crate::site::{AGENT, Site};
-
-const GOOD: &str = "[file.\"/etc/motd\"]\ncontent = \"good\\n\"\n";
-const EVIL: &str = "[file.\"/etc/motd\"]\ncontent = \"evil\\n\"\n";
-
-/// A host that has converged to [`GOOD`].
-fn good() -> Result<Site> {
-    let site = Site::of(GOOD)?;
-    site.sync()?.success()?;
-    Ok(site)
-}
-
-/// Asserts that the newest revision is refused with `code`, and that the last good one is in force: drift is repaired.
-fn is_refused(site: &Site, code: &str, message: &str) -> Result<()> {
-    site.host.write_file("/etc/motd", "drift")?;
-    let sync = site.sync()?;
-    assert_ne!(sync.code, Some(0), "{sync}");
-    assert_eq!(site.host.read_file("/etc/motd")?, "good\n");
-    let status = site.status()?;
-    assert_eq!(status.result, PassResult::Held, "{status:?}");
-    assert_ne!(status.revision.attempted, status.revision.applied);
-    let problem = status.problem.iter().find(|problem| problem.code == code);
-    let problem = problem.with_context(|| format!("no {code} in {:?}", status.problem))?;
-    assert!(
-        problem.message.contains(message) || problem.at.as_deref().is_some_and(|at| at.contains(message)),
-        "{problem:?}"
-    );
-    assert!(problem.remedy.is_some(), "no remedy: {problem:?}");
-    Ok(())
-}
+use crate::{
+    last_good::{EVIL, GOOD, good, is_out_of_reach, is_refused},
+    site::{AGENT, Site},
+};
 
 #[test]
 fn an_unsigned_commit_is_refused() -> Result<()> {
@@ -157,18 +131,6 @@ fn a_repository_that_is_too_large_is_told() -> Result<()> {
     site.fleet.commit("small again")?;
     site.sync()?.success()?;
     assert_eq!(site.status()?.result, PassResult::Converged);
-    Ok(())
-}
-
-/// Asserts that the agent says `code` of the Git server and keeps the last good state up meanwhile.
-fn is_out_of_reach(host: &Host, code: &str) -> Result<()> {
-    host.write_file("/etc/motd", "drift")?;
-    let sync = host.output(&["holdfast", "sync"])?;
-    assert_ne!(sync.code, Some(0), "{sync}");
-    assert!(sync.to_string().contains(code) && sync.to_string().contains("remedy:"), "{sync}");
-    assert_eq!(host.read_file("/etc/motd")?, "good\n");
-    let status = host.output(&["holdfast", "status"])?;
-    assert!(status.to_string().contains(code), "{status}");
     Ok(())
 }
 

@@ -2,10 +2,12 @@
 //!
 //! Each test boots hosts of its own and may do to them what it likes.
 
+mod attacks;
 mod bad_days;
 mod host;
 mod interruptions;
 mod kinds;
+mod last_good;
 mod package_lifecycle;
 mod packages;
 mod quiet;

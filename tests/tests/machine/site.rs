@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use harness::{
     Fleet, Host, Output, deb, docker,
-    git_server::{PASSWORD, USER, WebServer},
+    git_server::{PASSWORD, Repository, USER, WebServer},
 };
 use holdfast_schema::status::{ResourceStatus, Status, Summary};
 
@@ -12,8 +12,9 @@ pub(crate) const AGENT: &str = "holdfast-agent.service";
 
 /// The host's name in the fleet, and its user's name on the Git server.
 pub(crate) const NAME: &str = USER;
-const STATE: &str = "hosts/web-1.toml";
-const REPOSITORY: &str = "private/fleet.git";
+pub(crate) const STATE: &str = "hosts/web-1.toml";
+pub(crate) const REPOSITORY: &str = "private/fleet.git";
+/// The hook that lets a host write its own status branch and nothing else.
 const UPDATE: &str = "#!/bin/sh
 # The author pushes on the server's own disk and so has no user there.
 [ -z \"$REMOTE_USER\" ] || [ \"$1\" = \"refs/heads/status/$REMOTE_USER\" ] && exit 0
@@ -56,14 +57,24 @@ impl Site {
 
     /// Enrols the host, which starts the agent.
     pub(crate) fn enrol(&self) -> Result<()> {
-        self.host.write_file("/root/password", PASSWORD)?;
-        self.host.write_file("/root/ca.pem", self.server.ca())?;
-        self.host.run(&["chmod", "0600", "/root/password"])?;
+        self.enrol_as(&self.host, NAME)
+    }
+
+    /// Enrols a host as `name`, which is its user's name on the Git server too.
+    pub(crate) fn enrol_as(&self, host: &Host, name: &str) -> Result<()> {
+        host.write_file("/root/password", PASSWORD)?;
+        host.write_file("/root/ca.pem", self.server.ca())?;
+        host.run(&["chmod", "0600", "/root/password"])?;
         let introduction = self.fleet.introduction()?;
         let url = self.server.https_url(REPOSITORY);
-        let mut command = vec!["holdfast", "enrol", &introduction, &url, "--host", NAME, "--yes"];
-        command.extend(["--user", USER, "--password-file", "/root/password", "--ca", "/root/ca.pem"]);
-        self.host.run(&command).map(drop)
+        let mut command = vec!["holdfast", "enrol", &introduction, &url, "--host", name, "--yes"];
+        command.extend(["--user", name, "--password-file", "/root/password", "--ca", "/root/ca.pem"]);
+        host.run(&command).map(drop)
+    }
+
+    /// The fleet repository on the server's own disk.
+    pub(crate) fn repository(&self) -> Repository {
+        Repository::at(self.fleet.bare())
     }
 
     /// Commits a new state of the host and has the agent converge to it.
