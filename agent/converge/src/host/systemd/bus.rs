@@ -21,6 +21,9 @@ const CHANGE: Duration = Duration::from_mins(2);
 /// Signals that may wait to be read. All jobs of a big target end within moments.
 const QUEUE: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 
+/// Where the bus is. zbus would ask the environment, in which whoever calls us may say something else.
+const SYSTEM_BUS: &str = "unix:path=/run/dbus/system_bus_socket";
+
 pub(super) const SERVICE: &str = "org.freedesktop.systemd1";
 const ALREADY_SUBSCRIBED: &str = "org.freedesktop.systemd1.AlreadySubscribed";
 pub(super) const UNIT: &str = "org.freedesktop.systemd1.Unit";
@@ -139,7 +142,7 @@ impl Bus {
     }
 
     async fn connect(&self) -> zbus::Result<Connection> {
-        let bus = self.address.map_or_else(Builder::system, Builder::address);
+        let bus = Builder::address(self.address.unwrap_or(SYSTEM_BUS));
         in_time(CONNECT, bus.method_timeout(CHANGE).max_queued(QUEUE).build()).await
     }
 
