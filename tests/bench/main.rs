@@ -3,6 +3,7 @@
 #![expect(clippy::cast_precision_loss, reason = "a table has few digits")]
 #![expect(clippy::disallowed_methods, reason = "it looks at the clock, at sizes and at its settings")]
 
+mod chain;
 mod workload;
 
 use std::{env, fs, path::PathBuf, thread, time::Duration, time::Instant};
@@ -40,6 +41,7 @@ fn main() -> Result<()> {
     idle(&host)?;
     running_pass(&host)?;
     poll(&host, &server, &repository)?;
+    chain::measure(&host, &fleet, &repository)?;
     Ok(())
 }
 
@@ -156,17 +158,21 @@ fn idle(host: &Host) -> Result<()> {
 fn running_pass(host: &Host) -> Result<()> {
     const PASSES: u32 = 100;
     let pid = host.property(AGENT, "MainPID")?;
-    // In ticks of 10 ms, user and system: see proc_pid_stat(5).
-    let spent = || -> Result<u64> {
-        let stat = host.read_file(&format!("/proc/{pid}/stat"))?;
-        let after = stat.rsplit(") ").next().unwrap_or_default();
-        after.split(' ').skip(11).take(2).map(|ticks| Ok(ticks.parse::<u64>()?)).sum()
-    };
-    let before = spent()?;
+    let before = spent(host, &pid)?;
     host.shell(&format!("for i in $(seq {PASSES}); do holdfast sync >/dev/null; done"))?;
-    let each = Duration::from_millis((spent()? - before) * 10) / PASSES;
+    let each = spent(host, &pid)?.saturating_sub(before) / PASSES;
     row("the same pass in the running service, with its poll (CPU)", &milliseconds(each), "");
     Ok(())
+}
+
+/// The time that a process has had a processor.
+fn spent(host: &Host, pid: &str) -> Result<Duration> {
+    let stat = host.read_file(&format!("/proc/{pid}/stat"))?;
+    let after = stat.rsplit(") ").next().unwrap_or_default();
+    // In ticks of 10 ms, user and system: see proc(5).
+    let ticks: u64 =
+        after.split(' ').skip(11).take(2).map(|ticks| Ok(ticks.parse::<u64>()?)).sum::<Result<_>>()?;
+    Ok(Duration::from_millis(ticks * 10))
 }
 
 /// What crosses the wire when nothing has changed: with a new connection, as between two polls far apart, and with one

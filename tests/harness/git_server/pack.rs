@@ -15,14 +15,10 @@ const RUN: usize = 1 << 20;
 const LEVEL: i32 = 1;
 const WINDOW: u8 = 15;
 
-/// The type of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Blob = 3,
-    Tag = 4,
-    /// A difference to an earlier entry.
-    Delta = 6,
-}
+/// The types of entries.
+const BLOB: u8 = 3;
+/// A difference to an earlier entry.
+const DELTA: u8 = 6;
 
 /// A pack that is being made.
 pub struct Pack {
@@ -45,11 +41,18 @@ impl Default for Pack {
 }
 
 impl Pack {
-    /// Adds an annotated tag and gives its id.
-    pub fn tag(&mut self, text: &str) -> Result<String> {
-        let id = digest(&[format!("tag {}\0", text.len()).as_bytes(), text.as_bytes()])?;
-        let data = self.deflated(text.as_bytes())?;
-        self.entry(id, Kind::Tag, text.len(), &[], &[&data])
+    /// Adds an object of the kind `commit`, `tree`, `blob` or `tag`, and gives its id.
+    pub fn object(&mut self, kind: &str, data: &[u8]) -> Result<String> {
+        let number = match kind {
+            "commit" => 1,
+            "tree" => 2,
+            "blob" => BLOB,
+            "tag" => 4,
+            other => bail!("there is no kind {other}"),
+        };
+        let id = digest(&[format!("{kind} {}\0", data.len()).as_bytes(), data])?;
+        let deflated = self.deflated(data)?;
+        self.entry(id, number, data.len(), &[], &[&deflated])
     }
 
     /// Adds a file of so many MiB of zeros. Its id is made up: to know the right one takes as long as to unfold it.
@@ -67,7 +70,7 @@ impl Pack {
         // A header, the same run again and again, an empty last block, the checksum; see RFC 1950 and RFC 1951.
         let checksum = u32::try_from(size % 65521)? << 16 | 1;
         let data = [&[0x78, 1][..], &run.repeat(mebibytes), &[1, 0, 0, 0xff, 0xff], &checksum.to_be_bytes()];
-        self.entry(id, Kind::Blob, size, &[], &data)
+        self.entry(id, BLOB, size, &[], &data)
     }
 
     /// Adds a file that is `base`, an earlier one of `size` bytes, so many times over. Its id is made up.
@@ -81,7 +84,7 @@ impl Pack {
         // Copy from the beginning, with the three bytes of the size.
         delta.extend([0xf0, low, middle, high].repeat(times));
         let data = self.deflated(&delta)?;
-        self.entry(id, Kind::Delta, delta.len(), &back, &[&data])
+        self.entry(id, DELTA, delta.len(), &back, &[&data])
     }
 
     /// Puts it into a repository.
@@ -129,14 +132,14 @@ impl Pack {
     fn entry(
         &mut self,
         id: gix_hash::ObjectId,
-        kind: Kind,
+        kind: u8,
         size: usize,
         base: &[u8],
         data: &[&[u8]],
     ) -> Result<String> {
         let offset = self.bytes.len();
         // Four bits of the size beside the type, the rest as everywhere.
-        let first = (kind as u8) << 4 | u8::try_from(size & 0xf)?;
+        let first = kind << 4 | u8::try_from(size & 0xf)?;
         match size >> 4 {
             0 => self.bytes.push(first),
             rest => {
