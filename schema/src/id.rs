@@ -382,3 +382,6 @@ impl fmt::Display for ResourceId {
         write!(f, "{}:{}", self.kind, self.name)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,30 @@
 //! The walls between the crates, asked of cargo itself.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use harness::Command;
 
 /// What must not be in the root service: everything that speaks to a network.
 const NETWORK: [&str; 7] =
     ["gix-protocol", "gix-transport", "holdfast-git", "ring", "rustls", "ureq", "webpki-roots"];
+
+/// What reads settings of a repository, starts programs for it or writes its files out: where Git's own holes were.
+/// gix-protocol brings gix-credentials, which nobody asks.
+const CHECKOUT: [&str; 9] = [
+    "gix",
+    "gix-attributes",
+    "gix-config",
+    "gix-filter",
+    "gix-index",
+    "gix-submodule",
+    "gix-worktree",
+    "gix-worktree-state",
+    "git2",
+];
+
+/// How many crates may judge what a host believes.
+const TRUST: usize = 70;
 
 fn dependencies(package: &str) -> Result<Vec<String>> {
     let tree = Command::new([
@@ -48,5 +67,25 @@ fn the_pure_crates_have_no_runtime() -> Result<()> {
             assert!(!dependencies.iter().any(|found| found == runtime), "{package} depends on {runtime}");
         }
     }
+    Ok(())
+}
+
+#[test]
+fn nothing_that_checks_files_out_is_linked() -> Result<()> {
+    for package in ["holdfast", "holdfast-agent", "holdfast-fetch"] {
+        let found = dependencies(package)?;
+        let linked: Vec<_> =
+            CHECKOUT.into_iter().filter(|name| found.iter().any(|found| found == name)).collect();
+        assert_eq!(linked, [""; 0], "{package}");
+    }
+    Ok(())
+}
+
+#[test]
+fn few_crates_judge_what_a_host_believes() -> Result<()> {
+    let crates: BTreeSet<_> = dependencies("holdfast-trust")?.into_iter().collect();
+    assert!(crates.len() < TRUST, "{} crates: {crates:?}", crates.len());
+    // The count is of what cargo names, one line each.
+    assert!(crates.contains("holdfast-trust") && crates.contains("ed25519-dalek"), "{crates:?}");
     Ok(())
 }

@@ -79,6 +79,8 @@ fn the_pages_of_the_manual_are_there() -> Result<()> {
         "/usr/share/man/man1/holdfast.1.gz",
         "/usr/share/man/man1/holdfast-enrol.1.gz",
         "/usr/share/man/man5/holdfast-agent.toml.5.gz",
+        "/usr/share/man/man7/holdfast-codes.7.gz",
+        "/usr/share/man/man7/holdfast-trust.7.gz",
         "/usr/share/man/man8/holdfast-agent.8.gz",
         "/usr/share/man/man8/holdfast-fetch.8.gz",
         "/usr/share/bash-completion/completions/holdfast",
