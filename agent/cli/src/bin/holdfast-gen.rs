@@ -11,10 +11,11 @@ use clap::ValueEnum as _;
 use clap_complete::{Generator as _, Shell};
 use clap_mangen::{
     Man,
-    roff::{Roff, bold, roman},
+    roff::{Roff, bold, italic, roman},
 };
 use holdfast_cli::{
     arguments::{command, definitions},
+    codes,
     exit::Exit,
 };
 
@@ -38,7 +39,7 @@ fn report(message: &str) {
     eprintln!("{message}");
 }
 
-/// Writes `man1/` and one directory a shell, as they are installed below /usr/share.
+/// Writes `man1/`, `man7/` and one directory a shell, as they are installed below /usr/share.
 #[expect(clippy::disallowed_methods, reason = "a build tool that writes files")]
 fn write_all(out: &Path) -> io::Result<()> {
     let man = out.join("man/man1");
@@ -46,6 +47,9 @@ fn write_all(out: &Path) -> io::Result<()> {
     let mut root = definitions().disable_help_subcommand(true);
     root.build();
     write_pages(&root, "holdfast", &man)?;
+    let man = out.join("man/man7");
+    fs::create_dir_all(&man)?;
+    fs::write(man.join("holdfast-codes.7"), codes_page()?)?;
 
     for shell in Shell::value_variants() {
         let folder: PathBuf = match shell {
@@ -106,6 +110,36 @@ fn page(command: &clap::Command, name: &str) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
+/// The page of all codes.
+fn codes_page() -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let version = env!("CARGO_PKG_VERSION");
+    writeln!(text, r#".TH "HOLDFAST-CODES" "7" "" "Holdfast {version}" "Holdfast""#)?;
+    let mut roff = Roff::new();
+    roff.control("SH", ["NAME"]).text([roman("holdfast-codes - what each code means, and what mends it")]);
+    roff.control("SH", ["DESCRIPTION"]).text([roman(
+        "Whatever Holdfast cannot do, it says in words of the moment and with a code that stays the same: in a host's \
+         status, in the journal, and on the terminal. `holdfast explain CODE` says what stands here.",
+    )]);
+    roff.control("SH", ["CODES"]);
+    for (code, meaning, remedy) in codes::all() {
+        roff.control("TP", []).text([bold(code)]).text([roman(sentence(meaning))]);
+        roff.control("br", []).text([italic("Remedy:"), roman(" "), roman(sentence(remedy))]);
+    }
+    roff.control("SH", ["SEE ALSO"]);
+    roff.text([bold("holdfast-explain"), roman("(1), "), bold("holdfast-trust"), roman("(7)")]);
+    roff.to_writer(&mut text)?;
+    Ok(text)
+}
+
+/// A text with a capital letter and a full stop, unless it begins with something to be typed.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    let stop = if text.ends_with(['.', '?', '!']) { "" } else { "." };
+    first.chain(letters).chain(stop.chars()).collect()
+}
+
 /// What is typed, and what it does.
 fn heading(command: &clap::Command) -> Roff {
     let usage = command.clone().render_usage().to_string();
@@ -128,7 +162,19 @@ fn heading(command: &clap::Command) -> Roff {
 /// The pages to go on with.
 fn see_also(name: &str) -> Vec<clap_mangen::roff::Inline> {
     match name.rsplit_once('-') {
-        None => vec![bold("git"), roman("(1), "), bold("systemd"), roman("(1)")],
+        None => vec![
+            bold("holdfast-fleet"),
+            roman("(5), "),
+            bold("holdfast-codes"),
+            roman("(7), "),
+            bold("holdfast-trust"),
+            roman("(7), "),
+            bold("git"),
+            roman("(1), "),
+            bold("systemd"),
+            roman("(1)"),
+        ],
+        Some((_, "explain")) => vec![bold("holdfast"), roman("(1), "), bold("holdfast-codes"), roman("(7)")],
         Some((parent, _)) => vec![bold(parent), roman("(1)")],
     }
 }

@@ -88,14 +88,14 @@ fn first_line(value: &str) -> String {
 }
 
 #[derive(Serialize)]
-struct CodeDocument<'a> {
-    code: &'a str,
-    meaning: &'a str,
-    remedy: &'a str,
+struct CodeDocument {
+    code: &'static str,
+    meaning: &'static str,
+    remedy: &'static str,
 }
 
-impl<'a> From<&'a Entry> for CodeDocument<'a> {
-    fn from(&(code, meaning, remedy): &'a Entry) -> Self {
+impl From<Entry> for CodeDocument {
+    fn from((code, meaning, remedy): Entry) -> Self {
         Self { code, meaning, remedy }
     }
 }
@@ -124,7 +124,7 @@ fn one_code(code: &str, json: bool, context: &Context) -> Result<Exit, Failure> 
 fn all_codes(json: bool, context: &Context) -> Result<Exit, Failure> {
     let all = codes::all();
     if json {
-        context.output.json(&all.iter().copied().map(CodeDocument::from).collect::<Vec<_>>())?;
+        context.output.json(&all.into_iter().map(CodeDocument::from).collect::<Vec<_>>())?;
     } else {
         let rows: Vec<_> =
             all.iter().map(|(code, meaning, _)| vec![Style::Strong.of(code), (*meaning).into()]).collect();

@@ -33,6 +33,21 @@ fn every_command_has_a_page_that_renders_without_a_warning() {
 }
 
 #[test]
+fn every_code_has_its_place_on_a_page() {
+    let scene = generated();
+    let path = scene.path("out/man/man7/holdfast-codes.7");
+    let page = scene.run("", "man", &["--warnings", "-l", path.to_str().unwrap()]).expect(0);
+    assert_eq!(page.error, "");
+    let codes = scene.holdfast(&["explain", "codes", "--json"]).expect(0).json();
+    let told = |code: &str| page.out.lines().any(|line| line.split_whitespace().next() == Some(code));
+    for code in codes.as_array().unwrap() {
+        let code = code["code"].as_str().unwrap();
+        assert!(told(code), "{code} is not told");
+    }
+    assert_eq!(page.out.matches("Remedy:").count(), codes.as_array().unwrap().len());
+}
+
+#[test]
 fn completions_are_sound_shell_code() {
     let scene = generated();
     scene.run("", "bash", &["-n", "out/bash-completion/completions/holdfast"]).expect(0);

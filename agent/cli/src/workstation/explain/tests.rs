@@ -45,7 +45,18 @@ fn a_long_value_is_cut() {
 #[test]
 fn every_code_is_found_and_a_near_miss_helps() {
     assert!(codes::all().is_sorted());
-    assert_eq!(codes::find("E_NO_REPOSITORY").unwrap().0, "E_NO_REPOSITORY");
+    // One of each room.
+    for code in [
+        "E_NO_REPOSITORY",
+        "E_GIT_AUTH",
+        "E_TOML",
+        "E_UNSIGNED",
+        "E_CEILING",
+        "E_DISK_FULL",
+        "E_NOT_CONVERGED",
+    ] {
+        assert_eq!(codes::find(code).unwrap().0, code);
+    }
     assert_eq!(codes::nearest("E_NO_REPOSITRY"), Some("E_NO_REPOSITORY"));
     assert_eq!(codes::nearest("WHATEVER"), None);
 }
