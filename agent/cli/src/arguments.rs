@@ -71,7 +71,10 @@ pub enum Command {
     Sync(host::Sync),
     Pause(host::Pause),
     Resume(host::Resume),
+    Retry(host::Retry),
+    Rollback(host::Rollback),
     History(host::History),
+    Restore(host::Restore),
     Doctor(host::Doctor),
     #[command(subcommand)]
     Fleet(fleet::Fleet),
@@ -80,7 +83,13 @@ pub enum Command {
 /// How the subcommands are grouped in `--help`, in the order in which they are met.
 const GROUPS: [(&str, &[&str]); 3] = [
     ("On a workstation or in CI", &["try", "init", "check", "render", "explain", "schema", "trust"]),
-    ("On a host", &["enrol", "status", "plan", "sync", "pause", "resume", "history", "doctor"]),
+    (
+        "On a host",
+        &[
+            "enrol", "status", "plan", "sync", "pause", "resume", "retry", "rollback", "history", "restore",
+            "doctor",
+        ],
+    ),
     ("Over the fleet", &["fleet"]),
 ];
 

@@ -175,6 +175,8 @@ codes! {
         "See `journalctl -u holdfast-agent`; after an upgrade, `systemctl restart holdfast-agent`."
     NotRoot "E_NOT_ROOT" "The command needs root rights."
         "Run it as root, for example with sudo."
+    NotKept "E_NOTHING_KEPT" "What was to be restored is not kept, or not any more."
+        "See `holdfast history` for what was overwritten; the oldest of it makes room for what is new."
     NoStatus "E_NO_STATUS" "The agent has nothing to tell yet."
         "Wait for its first pass, or run `holdfast sync`."
     StatusNotPushed "E_STATUS_NOT_PUSHED" "The newest status of this host did not reach its branch."

@@ -10,6 +10,7 @@ pub(crate) mod pause;
 pub(crate) mod plan;
 pub(crate) mod report;
 pub(crate) mod reset;
+pub(crate) mod restore;
 pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod sync;

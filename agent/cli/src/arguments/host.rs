@@ -208,9 +208,56 @@ pub struct Resume {
     pub root: PathBuf,
 }
 
+/// Try again what failed
+///
+/// A revision that could not be applied whole is taken back and put into quarantine: neither it nor a later one that says
+/// the same of this host is tried again. Once you have mended the host this lets it be tried again. A revision that is
+/// held (`on_failure = "hold"`) is gone on with.
+#[derive(Debug, Args)]
+pub struct Retry {
+    /// The host's root directory.
+    #[arg(long, hide = true, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+}
+
+/// Take back a revision that is on trial or held
+///
+/// Puts back everything that a revision has changed that is held for you to look at (`on_failure = "hold"`), waits to be
+/// confirmed, or is not yet applied whole. To undo one that is in force, revert its commit in Git.
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// The host's root directory.
+    #[arg(long, hide = true, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+}
+
+/// Put back something that Holdfast overwrote
+///
+/// What Holdfast overwrites or removes, for a revision or because it drifted, is kept for a while: `holdfast history` lists
+/// it. This puts one back where it was, with its owner and mode. What Git declares is overwritten again at the next pass.
+#[derive(Debug, Args)]
+#[command(after_long_help = "  sudo holdfast restore /etc/motd
+      Put back what was overwritten last at /etc/motd.
+
+  sudo holdfast restore 3f2a9c1b --to /root/motd.before
+      Write what `holdfast history` lists as 3f2a9c1b somewhere else.")]
+pub struct Restore {
+    /// What: a path, or the beginning of a digest that `holdfast history` shows
+    #[arg(value_name = "PATH|DIGEST")]
+    pub what: String,
+
+    /// Write it here instead, for root alone
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+
+    /// The host's root directory.
+    #[arg(long, hide = true, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+}
+
 /// List what happened on this host
 ///
-/// Lists the passes that did or found something, newest first.
+/// Lists the passes that did or found something and what they overwrote, newest first.
 #[derive(Debug, Args)]
 pub struct History {
     /// How many
