@@ -105,6 +105,11 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// A repository of the other kind.
+    pub(crate) fn sha256() -> Self {
+        Self::Protocol("its objects are named by SHA-256, which is not supported".to_owned())
+    }
+
     /// The stable code.
     pub const fn code(&self) -> &'static str {
         match self {

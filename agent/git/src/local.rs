@@ -25,6 +25,7 @@ use crate::{
     listing::{Listing, Query},
     meter::Meter,
     objects::Objects,
+    repository::check_format,
     text,
 };
 
@@ -45,11 +46,7 @@ impl Local {
                 Err(error) => Fault::NoRepository(format!("it can not be opened: {error}")),
                 Ok(_) => Fault::NoRepository("there is no Git repository".to_owned()),
             })?;
-        if git_dir.join("reftable").exists() {
-            return Err(Fault::Protocol(
-                "it keeps its branches in the reftable format, which is not supported".to_owned(),
-            ));
-        }
+        check_format(&git_dir)?;
         let options = Options { write_reflog: WriteReflog::Disable, ..Options::default() };
         let references = Store::at_opts(git_dir.clone(), gix_hash::Kind::Sha1, options);
         Ok(Self { git_dir, references })

@@ -142,7 +142,7 @@ impl holdfast_trust::Objects for LocalRepository {
 }
 
 /// Refuses what gix would misread or not read at all.
-fn check_format(common_dir: &Path) -> Result<(), Fault> {
+pub(crate) fn check_format(common_dir: &Path) -> Result<(), Fault> {
     #[expect(
         clippy::disallowed_methods,
         reason = "the one file of a repository that gix-ref and gix-odb do not read"
@@ -150,9 +150,9 @@ fn check_format(common_dir: &Path) -> Result<(), Fault> {
     let config = fs::read_to_string(PathBuf::from(common_dir).join("config")).unwrap_or_default();
     let words: String = config.to_ascii_lowercase().split_whitespace().collect();
     if words.contains("objectformat=sha256") {
-        return Err(Fault::Protocol("its objects are named by SHA-256, which is not supported".to_owned()));
+        return Err(Fault::sha256());
     }
-    if words.contains("refstorage=reftable") {
+    if words.contains("refstorage=reftable") || common_dir.join("reftable").exists() {
         return Err(Fault::Protocol(
             "its branches are in the reftable format, which is not supported".to_owned(),
         ));

@@ -59,6 +59,7 @@ impl Session {
         // The credential goes along from the start, so there is never another one to ask for.
         let ask = |_| Ok(None);
         match gix_protocol::handshake(&mut transport, Service::UploadPack, ask, Vec::new(), &mut Discard) {
+            Ok(handshake) if is_sha256(&handshake) => Err(Fault::sha256()),
             Ok(handshake) => {
                 Ok(Self { transport, handshake, ssh, meter: link.meter.clone(), reason: link.reason.clone() })
             }
@@ -149,6 +150,12 @@ impl Session {
         drop(self.transport);
         explained(self.ssh, fault)
     }
+}
+
+/// Whether the server names objects by SHA-256. The first version of the protocol shows it by longer ids alone.
+fn is_sha256(handshake: &Handshake) -> bool {
+    let format = handshake.capabilities.capability("object-format");
+    format.and_then(|format| format.value()).is_some_and(|format| format == "sha256")
 }
 
 /// ssh often knows better why a conversation ended.

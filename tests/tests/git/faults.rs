@@ -3,7 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Result;
-use harness::git_server::{Fault, PASSWORD, ProxyServer, Relay, SshServer, USER, WebServer};
+use harness::{
+    Command,
+    git_server::{Fault, PASSWORD, ProxyServer, Relay, SshServer, USER, WebServer},
+};
 use holdfast_protocol::fetch::{Credential, Remote, Secret, Ssh};
 
 use crate::common::{Client, at, basic, files_below, https, noise, ssh, timed};
@@ -121,6 +124,28 @@ fn what_is_no_git_server_is_told_as_such() -> Result<()> {
             ["E_GIT_PROTOCOL", "E_GIT_UNREACHABLE"].contains(&code.as_str()),
             "{seen:?}: {code} {message}"
         );
+    }
+    Ok(())
+}
+
+/// holdfast-trust(7) says why these are not supported; whoever has one is to be told that, and nothing else.
+#[test]
+fn what_is_named_by_sha256_is_told_as_such() -> Result<()> {
+    let server = WebServer::start()?;
+    let repository = server.repository("fleet.git")?;
+    let path = repository.path().display().to_string();
+    Command::new(["rm", "-r", &path]).run()?;
+    Command::new(["git", "init", "--quiet", "--bare", "--object-format=sha256", &path]).run()?;
+    repository.commit("main", &[("fleet.toml", b"")])?;
+    for (remote, words) in [
+        (https(&server, "fleet.git"), "SHA-256, which is not supported"),
+        (at(&path), "SHA-256, which is not supported"),
+        // The first version of the protocol has no word for it.
+        (at(&server.http_url("old/fleet.git")), "64 hexadecimal characters"),
+    ] {
+        let (code, message) = code(&remote)?;
+        assert_eq!(code, "E_GIT_PROTOCOL", "{message}");
+        assert!(message.contains(words), "{}: {message}", remote.url);
     }
     Ok(())
 }
