@@ -6,7 +6,9 @@
 
 use std::{
     fs,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use gix_lock::acquire::Fail;
@@ -28,6 +30,9 @@ use crate::{
     repository::check_format,
     text,
 };
+
+/// How long to wait for the lock of a branch.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A repository on this machine.
 pub(crate) struct Local {
@@ -125,13 +130,26 @@ impl Local {
         };
         let log = LogChange { mode: RefLog::AndReference, force_create_reflog: false, message: "".into() };
         let change = Change::Update { log, expected, new: Target::Object(ids::to_git(new)) };
-        let patience = Fail::AfterDurationWithBackoff(meter.left()?.min(meter.stall()));
-        let edit = [RefEdit { change, name, deref: false }];
-        let moved = self.references.transaction().prepare(edit, patience, patience);
-        moved
-            .and_then(|transaction| transaction.commit(None))
-            .map(drop)
-            .map_err(|why| Fault::PushRefused(text::chain(&why)))
+        let edit = RefEdit { change, name, deref: false };
+        let patience = Fail::AfterDurationWithBackoff(meter.left()?.min(meter.stall()).min(LOCK_PATIENCE));
+        let attempt = || {
+            let moved = self.references.transaction().prepare([edit.clone()], patience, patience);
+            moved
+                .and_then(|transaction| transaction.commit(None))
+                .map(drop)
+                .map_err(|why| Fault::PushRefused(text::chain(&why)))
+        };
+        let lock = self.git_dir.join(format!("{reference}.lock"));
+        let held = identity(&lock);
+        attempt().or_else(|why| {
+            // Whoever moves a branch holds its lock for an instant. The one that was here all the time is a dead one's.
+            if held.is_none() || identity(&lock) != held {
+                return Err(why);
+            }
+            tracing::warn!(lock = %lock.display(), "a lock that a killed process left is removed");
+            fs::remove_file(&lock).map_err(|why| Fault::PushRefused(text::chain(&why)))?;
+            attempt()
+        })
     }
 
     fn is_checked_out(&self, reference: &str) -> bool {
@@ -139,6 +157,12 @@ impl Local {
         let head = fs::read_to_string(self.git_dir.join("HEAD")).unwrap_or_default();
         has_work_tree && head.strip_prefix("ref: ").map(str::trim) == Some(reference)
     }
+}
+
+/// What tells one lock file from the next.
+fn identity(lock: &Path) -> Option<(u64, i64, i64)> {
+    let metadata = fs::symlink_metadata(lock).ok()?;
+    Some((metadata.ino(), metadata.ctime(), metadata.ctime_nsec()))
 }
 
 fn full_name(reference: &str) -> Result<FullName, Fault> {

@@ -100,6 +100,18 @@ fn code(answer: &Answer) -> &str {
 }
 
 #[test]
+fn a_lock_that_a_killed_process_left_is_no_obstacle() {
+    let mut scene = Scene::new("fleet");
+    let tree = tree(&[]);
+    let commit = commit(&tree, None);
+    fs::create_dir_all(scene.path("fleet/refs/heads/status")).unwrap();
+    fs::write(scene.path("fleet").join(STATUS).with_extension("lock"), "half").unwrap();
+    let answer = scene.push(STATUS, None, &[tree, commit]);
+    assert_eq!(answer.reply, Reply::Pushed);
+    assert!(!scene.path("fleet").join(STATUS).with_extension("lock").exists());
+}
+
+#[test]
 fn a_branch_is_pushed_polled_and_moved_only_from_where_it_must_be() {
     for git_dir in ["fleet", "fleet/.git"] {
         let mut scene = Scene::new(git_dir);
