@@ -239,6 +239,7 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
                 }
                 Err(error) => {
                     work.error = Some(Trouble::from(&error));
+                    work.error_lasts = step.action.is_of_files();
                     return true;
                 }
             }
@@ -265,6 +266,11 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
 
     /// Ends a resource that needs nothing more.
     fn in_order(&mut self, at: usize, item: &Item<'a>, fate: Option<Fate>) {
+        if self.work.get(&at).is_some_and(|work| work.error_lasts)
+            && let Some(trouble) = self.take_error(at)
+        {
+            return self.end(at, trouble.into());
+        }
         let work = self.work.remove(&at).unwrap_or_default();
         if let Some(Trouble::Failed(failure) | Trouble::Waiting(failure)) = &work.error {
             tracing::debug!(resource = %item.id, error = failure.detail, "in order in spite of an error");

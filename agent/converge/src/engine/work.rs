@@ -28,6 +28,9 @@ pub(super) struct Work {
     pub(super) did: Vec<Difference>,
     /// What went wrong; looking again decides whether it matters.
     pub(super) error: Option<Trouble>,
+    /// Whether it matters even if all looks well: what is in place but not flushed may be gone after a power cut, and what
+    /// is out of sight may not be removed.
+    pub(super) error_lasts: bool,
     /// The step that waits at a barrier.
     pub(super) pending: Option<Step>,
     /// Whether nothing was planned beyond the last step that was run.

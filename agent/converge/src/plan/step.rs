@@ -202,6 +202,24 @@ pub enum Undo {
 }
 
 impl Action {
+    /// Whether it changes files, directories or links by itself.
+    pub fn is_of_files(&self) -> bool {
+        match self {
+            Self::WriteFile { .. }
+            | Self::SetAccess { .. }
+            | Self::MakeDirectory { .. }
+            | Self::MakeSymlink { .. }
+            | Self::RemovePath { .. }
+            | Self::RemoveTree { .. } => true,
+            Self::Packages(_)
+            | Self::ReloadManager
+            | Self::EnableUnit { .. }
+            | Self::MaskUnit { .. }
+            | Self::ControlUnit { .. }
+            | Self::AwaitHealth { .. } => false,
+        }
+    }
+
     /// How this action is taken back.
     pub fn undo(&self) -> Undo {
         match self {
