@@ -48,7 +48,7 @@ pub struct Agent {
     trouble: Vec<StatusProblem>,
     /// How the last pass over the host ended.
     pass: engine::Report,
-    /// Whether the leavings of a killed process were looked for.
+    /// Whether the leavings of a killed process or of a failed pass were looked for.
     swept: bool,
     /// Changes that no published status has told yet.
     untold: BTreeMap<ResourceId, ResourceStatus>,
@@ -98,6 +98,9 @@ impl Agent {
     ) -> Result<Self, StartError> {
         let mut memory = Memory::recall(Store::open(&paths.state)?)?;
         memory.settle()?;
+        if let Err(why) = memory.mend() {
+            tracing::warn!(code = why.code(), "what an earlier run left half-done stays: {}", one_line(&why));
+        }
         let facts = host.facts().await?;
         let moved = match &settings.machine {
             Some(machine) => !memory.is_of(machine)?,

@@ -216,6 +216,22 @@ impl Memory {
         self.store.remove_all(&[Slot::Candidate.file(), LEDGER_BEFORE])
     }
 
+    /// Finishes what a killed process had begun. Only for whoever has the agent's lock.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that cannot be done now; nothing of it is urgent.
+    pub fn mend(&self) -> Result<(), StoreError> {
+        self.store.sweep()?;
+        // A copy that stayed behind would one day take the host back to where it stands.
+        let copy = self.store.load::<Ratchet>(RATCHET_COPY);
+        match &self.ratchet {
+            Some(ratchet) if !copy.is_ok_and(|copy| copy.as_ref() == Some(ratchet)) => {
+                self.store.save(RATCHET_COPY, ratchet)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Where the records are.
     pub fn store(&self) -> &Store {
         &self.store

@@ -17,6 +17,9 @@ use serde::{Serialize, de::DeserializeOwned};
 /// The longest record that is read back.
 const MAX_RECORD: u64 = 64 << 20;
 
+/// The extension of what is still being written; whoever finds such a file without its writer may remove it.
+const STAGED: &str = "new";
+
 /// The agent's directory.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -73,6 +76,24 @@ impl Store {
         Ok(Self { directory })
     }
 
+    /// Removes what a killed process was writing. Only for whoever has the agent's lock.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if something stays.
+    pub fn sweep(&self) -> Result<(), StoreError> {
+        let fail = |tried, path: &Path| {
+            let path = path.to_owned();
+            move |source| StoreError::Io { tried, path, source }
+        };
+        for entry in fs::read_dir(&self.directory).map_err(fail("list", &self.directory))? {
+            let path = entry.map_err(fail("list", &self.directory))?.path();
+            if path.extension().is_some_and(|extension| extension == STAGED) {
+                fs::remove_file(&path).map_err(fail("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Where the record or file `name` lies.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
@@ -123,7 +144,7 @@ impl Store {
         fill: impl FnOnce(&mut File) -> io::Result<()>,
     ) -> Result<(), StoreError> {
         let path = self.path(name);
-        let fresh = self.path(&format!("{name}.new"));
+        let fresh = self.path(&format!("{name}.{STAGED}"));
         let fail = |tried, path: &Path| {
             let path = path.to_owned();
             move |source| StoreError::Io { tried, path, source }

@@ -49,7 +49,13 @@ impl Agent {
         let journal = Journal::new(&mut files, &recorded);
         let task =
             Task { state: &state, contents: revised, scope: Scope::All, revision: &revision, whole_but_for };
-        engine::pass(&task, &self.host, &mut self.memory.ledger, &mut records, journal, stop).await
+        let pass = engine::pass(&task, &self.host, &mut self.memory.ledger, &mut records, journal, stop);
+        let report = pass.await;
+        if report.summary().failed > 0 {
+            // What could not be removed may be half-removed.
+            self.swept = false;
+        }
+        report
     }
 
     /// What the journal says. Damage is told and otherwise met by looking at the host.
@@ -91,7 +97,7 @@ impl Agent {
         }
     }
 
-    /// Once after a start: removes what a killed run left half-made, and says what it was at.
+    /// Once after a start or a failure: removes what was left half-made, and says what a killed run was at.
     async fn sweep(&mut self, recorded: &Recorded) {
         if std::mem::replace(&mut self.swept, true) {
             return;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The file that a stream from the fetcher lies in while it is judged.
-const INCOMING: &str = "incoming";
+const INCOMING: &str = "incoming.new";
 
 /// What came of asking for a branch.
 enum Polled {
@@ -63,13 +63,7 @@ impl Agent {
                     tracing::warn!(code = failure.code, "{failure}");
                 }
                 self.tell(|| failure.to_string());
-                self.unreachable = Some(StatusProblem {
-                    code: failure.code,
-                    message: failure.message,
-                    remedy: failure.remedy,
-                    commit: None,
-                    at: None,
-                });
+                self.unreachable = Some(problem(failure));
             }
         }
         self.unreachable.is_none()
@@ -245,6 +239,7 @@ impl Agent {
             Ok(Polled::Unchanged | Polled::Diverged(_)) => Err(()),
             Err(failure) => {
                 tracing::warn!(code = failure.code, "{failure}");
+                self.trouble.push(problem(failure));
                 Err(())
             }
         }
@@ -296,6 +291,12 @@ fn exchange(remote: &dyn Remote, store: &Store, request: &Question) -> Result<Po
 /// Who signed a revision.
 fn people(verified: &Verified) -> String {
     verified.people().join(", ")
+}
+
+/// A question that came to nothing, for the status.
+fn problem(failure: Failure) -> StatusProblem {
+    let Failure { code, message, remedy } = failure;
+    StatusProblem { code, message, remedy, commit: None, at: None }
 }
 
 fn broken(code: &str, message: String) -> Failure {

@@ -16,6 +16,20 @@ fn a_record_comes_back_as_it_was_saved() {
 }
 
 #[test]
+fn a_sweep_takes_what_was_never_finished_and_nothing_else() {
+    let (_directory, store) = store();
+    store.save("numbers", &1).unwrap();
+    store.append("log", "line", 0).unwrap();
+    store.append("log", "line", 0).unwrap();
+    store.scratch("numbers.new").unwrap();
+    store.sweep().unwrap();
+    let mut names: Vec<_> =
+        fs::read_dir(store.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["log", "log.old", "numbers"]);
+}
+
+#[test]
 fn a_damaged_record_is_never_believed() {
     let (_directory, store) = store();
     store.save("numbers", &vec![1, 2, 3]).unwrap();
