@@ -1,0 +1,184 @@
+//! What must hold whatever went wrong.
+//!
+//! - I1: each managed path is wholly what it was or wholly what it should become: content, owner, mode.
+//! - I2: no temporary file is left after the next run.
+//! - I3: the next run reaches the target by itself.
+//! - I4: the ratchet is where something was verified, and never goes back.
+//! - I5: no status says that all is well when it is not.
+//! - I7: nothing that is not managed is touched.
+//!
+//! I6, no secret outside of its place, is looked for as far as I1 and I7 show it: nothing else appears in the root.
+
+use std::{fs, path::Path};
+
+use anyhow::Result;
+use holdfast_schema::status::{PassResult, Status};
+
+use crate::{
+    fault::Fault,
+    scene::{Bench, ROOT, STATE, Story, names},
+    trace::Ended,
+    tree::{self, Body, Stamps, Tree},
+};
+
+/// What was found to be wrong.
+#[derive(Debug, Default)]
+pub(crate) struct Findings(pub(crate) Vec<String>);
+
+impl Findings {
+    fn add(&mut self, invariant: &str, what: impl AsRef<str>) {
+        self.0.push(format!("{invariant}: {}", what.as_ref()));
+    }
+}
+
+/// Looks at the place right after the fault, with the stamps of the root before it.
+pub(crate) fn right_after(story: &Story, bench: &Bench, stamps: &Stamps) -> Result<Findings> {
+    let mut findings = Findings::default();
+    let (root, now) = tree::read(&bench.place().join(ROOT))?;
+    let before = tree::below(&story.before, ROOT);
+    whole(&before, story, &root, &mut findings);
+    untouched(story, stamps, &now, &mut findings);
+
+    let ratchet = bench.ratchet()?;
+    if ratchet != story.ratchet_before && ratchet.as_ref() != Some(&story.ratchet) {
+        findings.add("I4", format!("the ratchet is at {ratchet:?}"));
+    }
+    let is_there = root == story.root;
+    for (place, old, new) in [
+        ("on the branch", story.told_before.clone(), bench.told()?),
+        (
+            "in the memory",
+            fs_text(&story.before, &format!("{STATE}/status.toml")),
+            fs::read_to_string(bench.place().join(STATE).join("status.toml")).ok(),
+        ),
+    ] {
+        if let Some(new) = new.filter(|new| Some(new) != old.as_ref()) {
+            honest(place, &new, story, is_there, &mut findings);
+        }
+    }
+    Ok(findings)
+}
+
+/// Looks at how the agent ended that met with a fault and went on.
+pub(crate) fn ending(story: &Story, bench: &Bench, fault: Fault, ended: &Ended) -> Result<Findings> {
+    let mut findings = Findings::default();
+    if ended.endless {
+        findings.add("end", "it does not end");
+    } else if fault.is_survived() {
+        if !matches!(ended.code, Some(0 | 1)) || ended.output.contains("panicked at") {
+            findings.add("end", format!("it ended with {:?}:\n{}", ended.code, ended.output));
+        }
+        let root = tree::read(&bench.place().join(ROOT))?.0;
+        if ended.code == Some(0) && root != story.root {
+            findings.add("I5", format!("it ended with success:\n{}", ended.output));
+        }
+    }
+    Ok(findings)
+}
+
+/// Looks at the place after one more run, without faults.
+pub(crate) fn after_next_run(
+    story: &Story,
+    bench: &Bench,
+    ended: &Ended,
+    stamps: &Stamps,
+) -> Result<Findings> {
+    let mut findings = Findings::default();
+    if ended.code != Some(story.code) {
+        findings.add("I3", format!("the next run ended with {:?}:\n{}", ended.code, ended.output));
+    }
+    let (root, now) = tree::read(&bench.place().join(ROOT))?;
+    for path in root.keys().chain(story.root.keys()) {
+        if root.get(path) != story.root.get(path) {
+            let invariant = if story.root.contains_key(path) { "I3" } else { "I2" };
+            let (is, want) = (tree::describe(root.get(path)), tree::describe(story.root.get(path)));
+            findings.add(invariant, format!("{} is {is} instead of {want}", path.display()));
+        }
+    }
+    untouched(story, stamps, &now, &mut findings);
+    // A copy that stays behind would take the host back, were the other one lost.
+    let memory = bench.place().join(STATE);
+    if fs::read(memory.join("ratchet.copy")).ok() != fs::read(memory.join("ratchet")).ok() {
+        findings.add("I4", "the copy of the ratchet is not what the ratchet is");
+    }
+    for name in names(&bench.place().join(STATE))? {
+        if !story.memory.contains(&name) {
+            findings.add("I2", format!("{} is left in the memory", name.display()));
+        }
+    }
+    let ratchet = bench.ratchet()?;
+    if ratchet.as_ref() != Some(&story.ratchet) {
+        findings.add("I4", format!("the ratchet is at {ratchet:?} after the next run"));
+    }
+    let (want, told) = (Status::from_toml(&story.result)?, bench.told()?);
+    match told.as_deref().map(Status::from_toml).transpose()? {
+        Some(status)
+            if status.result == want.result
+                && status.revision == want.revision
+                && status.problem == want.problem => {}
+        status => {
+            let said = status.map(|status| (status.result, status.revision, status.problem));
+            findings.add("I5", format!("after the next run the branch says {said:?}"));
+        }
+    }
+    Ok(findings)
+}
+
+/// I1.
+fn whole(before: &Tree, story: &Story, root: &Tree, findings: &mut Findings) {
+    for path in before.keys().chain(story.root.keys()).chain(root.keys()) {
+        let (was, is, should) = (before.get(path), root.get(path), story.root.get(path));
+        if is == was || is == should || is_staged(path) {
+            continue;
+        }
+        // What makes place for another kind of thing is gone in between.
+        let changes_kind =
+            |was: &Body, should: &Body| matches!(was, Body::Directory) != matches!(should, Body::Directory);
+        if let (Some(was), None, Some(should)) = (was, is, should)
+            && changes_kind(&was.body, &should.body)
+        {
+            continue;
+        }
+        let [was, is, should] = [was, is, should].map(tree::describe);
+        findings.add("I1", format!("{} is {is}, neither {was} nor {should}", path.display()));
+    }
+}
+
+/// I7.
+fn untouched(story: &Story, before: &Stamps, now: &Stamps, findings: &mut Findings) {
+    for path in &story.untouched {
+        if before.get(path) != now.get(path) {
+            findings.add("I7", format!("{} was touched", path.display()));
+        }
+    }
+}
+
+/// I5.
+fn honest(place: &str, text: &str, story: &Story, is_there: bool, findings: &mut Findings) {
+    match Status::from_toml(text) {
+        Ok(status) => {
+            let claims = status.result == PassResult::Converged
+                && status.revision.applied.as_ref() == Some(&story.ratchet);
+            if claims && !is_there {
+                findings.add("I5", format!("the status {place} says that all is well"));
+            }
+        }
+        Err(why) => findings.add("I5", format!("the status {place} cannot be read: {why}")),
+    }
+}
+
+/// Whether a path is, or is below, something under a staged name.
+fn is_staged(path: &Path) -> bool {
+    path.iter().any(|name| {
+        let name = name.to_string_lossy();
+        name.strip_prefix(".holdfast-")
+            .is_some_and(|rest| rest.bytes().take(16).filter(u8::is_ascii_hexdigit).count() == 16)
+    })
+}
+
+fn fs_text(tree: &Tree, path: &str) -> Option<String> {
+    match &tree.get(Path::new(path))?.body {
+        Body::File(bytes) => String::from_utf8(bytes.clone()).ok(),
+        Body::Directory | Body::Symlink(_) => None,
+    }
+}

@@ -1,0 +1,420 @@
+//! The stories that faults interrupt: where a host stands, what its fleet wants of it next, and how that ends when nothing
+//! goes wrong.
+//!
+//! A place is what `holdfast try` makes: a host's root, its agent's memory, and the server of its fleet. All that the file
+//! kinds can be told is in one of the stories.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use harness::Command;
+
+use crate::{
+    trace::{self, Call, Deed, Verdict},
+    tree::{self, Stamps, Tree},
+};
+
+/// The server's side: another machine, which no power cut of the host reaches.
+pub(crate) const SERVER: &str = "fleet.git";
+/// The host's root.
+pub(crate) const ROOT: &str = "root";
+/// The agent's memory.
+pub(crate) const STATE: &str = "agent/state";
+
+/// A story, ready to be interrupted.
+#[derive(Debug)]
+pub(crate) struct Story {
+    pub(crate) name: &'static str,
+    /// The place before the run.
+    pub(crate) before: Tree,
+    /// The root after a run without faults.
+    pub(crate) root: Tree,
+    /// What a run without faults did not so much as touch there.
+    pub(crate) untouched: Vec<PathBuf>,
+    /// The names in the agent's memory after it.
+    pub(crate) memory: Vec<PathBuf>,
+    /// How it ended.
+    pub(crate) code: i32,
+    /// What it ratcheted to, and where it stood before.
+    pub(crate) ratchet: String,
+    pub(crate) ratchet_before: Option<String>,
+    /// The last status on the branch, and the one before.
+    pub(crate) result: String,
+    pub(crate) told_before: Option<String>,
+    /// Every call that it made.
+    pub(crate) calls: Vec<Call>,
+}
+
+/// How to run the agent, and on what.
+#[derive(Debug, Clone)]
+pub(crate) struct Bench {
+    holdfast: PathBuf,
+    scratch: PathBuf,
+}
+
+impl Bench {
+    /// In `scratch`, with the command `holdfast`.
+    pub(crate) fn new(holdfast: PathBuf, scratch: &Path) -> Result<Self> {
+        fs::create_dir_all(scratch)?;
+        Ok(Self { holdfast, scratch: scratch.to_owned() })
+    }
+
+    /// The place that is run on.
+    pub(crate) fn place(&self) -> PathBuf {
+        self.scratch.join("place")
+    }
+
+    /// One pass of the agent.
+    pub(crate) fn run(&self, judge: &mut dyn FnMut(&Call) -> Verdict) -> Result<trace::Ended> {
+        let command = [self.holdfast.clone().into(), "try".into(), "--dir".into(), self.place().into()];
+        trace::run(&command, &self.place(), &self.scratch.join("output"), judge)
+    }
+
+    /// One pass that nothing disturbs.
+    fn pass(&self, code: i32) -> Result<()> {
+        let ended = self.run(&mut |_| Verdict::Go)?;
+        ensure!(
+            ended.code == Some(code),
+            "a run without faults ended with {:?}:\n{}",
+            ended.code,
+            ended.output
+        );
+        Ok(())
+    }
+
+    /// The last status on the branch; `None` if there is none.
+    pub(crate) fn told(&self) -> Result<Option<String>> {
+        let server = self.place().join(SERVER);
+        let object = "refs/heads/status/web-1:status.toml";
+        let output = Command::new(["git", "-C", &server.to_string_lossy(), "show", object]).output()?;
+        Ok((output.code == Some(0)).then(|| output.text()))
+    }
+
+    /// Where the agent's ratchet stands.
+    pub(crate) fn ratchet(&self) -> Result<Option<String>> {
+        let path = self.place().join(STATE).join("ratchet");
+        let text = match fs::read_to_string(&path) {
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            text => text?,
+        };
+        let (_, body) = text.split_once('\n').context("a ratchet without a digest")?;
+        let ratchet: serde_json::Value = serde_json::from_str(body)?;
+        Ok(ratchet.get("commit").and_then(|commit| commit.as_str()).map(str::to_owned))
+    }
+}
+
+/// An author's work tree in the place, and the host's root.
+struct Author<'a>(&'a Bench);
+
+impl Author<'_> {
+    fn write(&self, path: &str, text: &str) -> Result<()> {
+        let path = self.0.place().join("work").join(path);
+        fs::create_dir_all(path.parent().context("a path without a parent")?)?;
+        Ok(fs::write(path, text)?)
+    }
+
+    fn git(&self, arguments: &[&str]) -> Result<String> {
+        let work = self.0.place().join("work");
+        let command = ["git", "-C", &work.to_string_lossy()].map(str::to_owned);
+        Command::new(command.into_iter().chain(arguments.iter().map(|argument| (*argument).to_owned()))).run()
+    }
+
+    /// Commits what the host should be, and pushes it. Gives the commit.
+    fn publish(&self, revision: &str, signed: bool) -> Result<String> {
+        let host = fs::read_to_string(self.0.place().join("work/hosts/web-1.toml"))?;
+        let key = host.lines().find(|line| line.starts_with("status_key")).context("a host without a key")?;
+        self.write("hosts/web-1.toml", &format!("{key}\n\n{revision}"))?;
+        self.git(&["add", "--all"])?;
+        let sign = if signed { "--gpg-sign" } else { "--no-gpg-sign" };
+        self.git(&["commit", "--quiet", sign, "--allow-empty", "--message", "a revision"])?;
+        self.git(&["push", "--quiet"])?;
+        Ok(self.git(&["rev-parse", "HEAD"])?.trim().to_owned())
+    }
+}
+
+/// What a person puts on a host.
+struct Person<'a>(&'a Bench);
+
+impl Person<'_> {
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.place().join(ROOT).join(path)
+    }
+
+    fn write(&self, path: &str, text: &str, mode: u32) -> Result<()> {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().context("a path without a parent")?)?;
+        fs::write(&path, text)?;
+        Ok(fs::set_permissions(path, fs::Permissions::from_mode(mode))?)
+    }
+
+    fn link(&self, path: &str, target: &str) -> Result<()> {
+        Ok(symlink(target, self.path(path))?)
+    }
+
+    /// What no revision speaks of.
+    fn canaries(&self) -> Result<()> {
+        self.write("etc/app/unmanaged", "mine\n", 0o640)?;
+        self.write("etc/app/.holdfast-mine", "no staged name\n", 0o600)?;
+        self.write("srv/other/deep/canary", "mine too\n", 0o4755)?;
+        self.link("srv/other/out", "../../etc")?;
+        // Was here before Holdfast.
+        self.write("etc/app/found", "by hand\n", 0o600)
+    }
+
+    /// What a purge takes.
+    fn litter(&self) -> Result<()> {
+        self.write("srv/purged/litter", "x\n", 0o644)?;
+        self.write("srv/purged/sub/deep/litter", "x\n", 0o600)?;
+        self.link("srv/purged/link", "../other")
+    }
+}
+
+/// Prepares every story of which `wanted` says so.
+pub(crate) fn prepare(bench: &Bench, wanted: impl Fn(&str) -> bool) -> Result<Vec<Story>> {
+    tree::remove(&bench.place())?;
+    bench.pass(0)?;
+    let (author, person) = (Author(bench), Person(bench));
+    author.git(&["rm", "-rq", "roles"])?;
+    author.write("fleet.toml", "[guard]\nmax_removal_percent = 100\n")?;
+    author.write("files/large", &"a line of a large file\n".repeat(20_000))?;
+    let mut stories = Vec::new();
+    let mut tell = |name: &'static str, code: i32| -> Result<()> {
+        if wanted(name) {
+            stories.push(story(bench, name, code)?);
+        }
+        Ok(())
+    };
+
+    // A host that knows nothing, with a person's files on it.
+    author.publish(REVISION_A, true)?;
+    for path in [ROOT, STATE] {
+        tree::remove(&bench.place().join(path))?;
+        fs::create_dir(bench.place().join(path))?;
+    }
+    Command::new([
+        "git",
+        "-C",
+        &bench.place().join(SERVER).to_string_lossy(),
+        "update-ref",
+        "-d",
+        "refs/heads/status/web-1",
+    ])
+    .run()?;
+    person.canaries()?;
+    person.litter()?;
+    tell("first", 0)?;
+
+    // It gets another revision.
+    bench.pass(0)?;
+    fs::write(person.path("etc/app/seed"), "what the application made of it\n")?;
+    person.litter()?;
+    author.publish(REVISION_B, true)?;
+    tell("change", 0)?;
+
+    // Somebody changes things behind the agent's back.
+    bench.pass(0)?;
+    person.litter()?;
+    fs::write(person.path("etc/app/content"), "tampered\n")?;
+    fs::set_permissions(person.path("etc/app/mode"), fs::Permissions::from_mode(0o666))?;
+    fs::remove_file(person.path("etc/app/large"))?;
+    fs::remove_file(person.path("etc/app/link"))?;
+    person.link("etc/app/link", "elsewhere")?;
+    fs::remove_dir_all(person.path("srv/fresh"))?;
+    fs::remove_file(person.path("etc/app/now-a-link"))?;
+    tell("drift", 0)?;
+
+    // A good revision, and on top of it one that nobody signed.
+    bench.pass(0)?;
+    author.publish(REVISION_A, true)?;
+    let good = author.git(&["rev-parse", "HEAD"])?;
+    author.publish(REVISION_B, false)?;
+    tell("refused", 1)?;
+
+    // Everything leaves.
+    author.git(&["reset", "--quiet", "--hard", good.trim()])?;
+    author.git(&["push", "--quiet", "--force"])?;
+    bench.pass(0)?;
+    author.publish("", true)?;
+    tell("removal", 0)?;
+    Ok(stories)
+}
+
+/// Runs the story of the place as it stands once, without faults, and puts the place back.
+fn story(bench: &Bench, name: &'static str, code: i32) -> Result<Story> {
+    let place = bench.place();
+    let (before, _) = tree::read(&place)?;
+    // Nobody works there any more.
+    let story_before: Tree = before
+        .iter()
+        .filter(|(path, _)| !path.starts_with("work/"))
+        .map(|(path, node)| (path.clone(), node.clone()))
+        .collect();
+    let (ratchet_before, told_before) = (bench.ratchet()?, bench.told()?);
+    let stamps_before = tree::read(&place.join(ROOT))?.1;
+    let mut calls = Vec::new();
+    let ended = bench.run(&mut |call| {
+        calls.push(call.clone());
+        Verdict::Go
+    })?;
+    ensure!(
+        ended.code == Some(code),
+        "{name} ended with {:?} without a fault:\n{}",
+        ended.code,
+        ended.output
+    );
+    let (root, stamps) = tree::read(&place.join(ROOT))?;
+    let story = Story {
+        name,
+        before: story_before,
+        untouched: same(&stamps_before, &stamps),
+        root,
+        memory: names(&place.join(STATE))?,
+        code,
+        ratchet: bench.ratchet()?.context("no ratchet after a run without faults")?,
+        ratchet_before,
+        told_before,
+        result: bench.told()?.context("no status after a run without faults")?,
+        calls,
+    };
+    ensure!(story.calls.iter().any(|call| call.deed == Deed::Flush), "{name} flushed nothing");
+    tree::write(&before, &place)?;
+    Ok(story)
+}
+
+/// The paths whose stamps are the same.
+fn same(one: &Stamps, other: &Stamps) -> Vec<PathBuf> {
+    one.iter().filter(|(path, stamp)| other.get(*path) == Some(stamp)).map(|(path, _)| path.clone()).collect()
+}
+
+/// The names in a directory.
+pub(crate) fn names(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        names.push(entry?.file_name().into());
+    }
+    names.sort();
+    Ok(names)
+}
+
+const REVISION_A: &str = r#"
+[directory."/etc/app"]
+mode = "0750"
+
+[file."/etc/app/content"]
+content = "old\n"
+
+[file."/etc/app/mode"]
+content = "the same\n"
+
+[file."/etc/app/content-and-mode"]
+content = "old\n"
+mode = "0640"
+
+[file."/etc/app/large"]
+content = "small\n"
+
+[file."/etc/app/validated"]
+content = "valid: old\n"
+validate = ["grep", "-q", "^valid", "{path}"]
+
+[file."/etc/app/seed"]
+content = "the first\n"
+replace = false
+
+[file."/etc/app/found"]
+content = "by Holdfast\n"
+
+[file."/etc/app/secret"]
+content = "old secret\n"
+sensitive = true
+
+[file."/etc/app/leaves"]
+content = "for now\n"
+
+[symlink."/etc/app/link"]
+target = "content"
+
+[symlink."/etc/app/link-leaves"]
+target = "leaves"
+
+[file."/etc/app/now-a-link"]
+content = "a file\n"
+
+[directory."/srv/leaves"]
+
+[file."/srv/leaves/inside"]
+content = "for now\n"
+
+[directory."/srv/purged"]
+mode = "0700"
+purge = true
+
+[file."/srv/purged/stays"]
+content = "declared\n"
+"#;
+
+const REVISION_B: &str = r#"
+[directory."/etc/app"]
+mode = "0755"
+
+[file."/etc/app/content"]
+content = "new\n"
+
+[file."/etc/app/mode"]
+content = "the same\n"
+mode = "0600"
+
+[file."/etc/app/content-and-mode"]
+content = "new\n"
+mode = "4755"
+
+[file."/etc/app/large"]
+source = "files/large"
+
+[file."/etc/app/validated"]
+content = "valid: new\n"
+validate = ["grep", "-q", "^valid", "{path}"]
+
+[file."/etc/app/seed"]
+content = "the second\n"
+replace = false
+
+[file."/etc/app/found"]
+content = "by Holdfast\n"
+
+[file."/etc/app/secret"]
+content = "new secret\n"
+sensitive = true
+
+[symlink."/etc/app/link"]
+target = "large"
+
+[symlink."/etc/app/now-a-link"]
+target = "content"
+
+[file."/etc/app/fresh"]
+content = "new here\n"
+mode = "0400"
+
+[directory."/srv/fresh"]
+mode = "2770"
+
+[directory."/srv/fresh/deep"]
+
+[file."/srv/fresh/deep/inside"]
+content = "new here\n"
+
+[symlink."/srv/fresh/link"]
+target = "deep/inside"
+
+[directory."/srv/purged"]
+mode = "0700"
+purge = true
+
+[file."/srv/purged/stays"]
+content = "declared\n"
+"#;
