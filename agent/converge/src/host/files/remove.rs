@@ -35,8 +35,9 @@ impl Editor {
             }
             Some(before) => {
                 let staged = self.move_aside(&place, before)?;
-                place.flush()?;
-                staged.remove().map_err(|errno| place.error("remove", errno))
+                staged.remove().map_err(|errno| place.error("remove", errno))?;
+                // Only now: nobody may ever look into this directory again, so nothing of it may come back.
+                place.flush()
             }
         }
     }
@@ -55,11 +56,13 @@ impl Editor {
                     return Err(HostError::InTheWay { path: mounted, found: "a mount point" });
                 }
                 let mut staged = self.move_aside(&place, before)?;
+                // Half of it must not come back.
                 place.flush()?;
                 // A sweep goes on with what cannot be removed now.
                 let removed = remove_tree_at(&place.directory, staged.name());
                 staged.release();
-                removed.map_err(|errno| place.error("remove what was in", errno))
+                removed.map_err(|errno| place.error("remove what was in", errno))?;
+                place.flush()
             }
             Some(_) => Err(place.in_the_way("not a directory")),
         }
