@@ -68,11 +68,20 @@ impl Store {
     /// [`StoreError::Io`] if it cannot be made.
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let directory = directory.into();
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&directory)
-            .map_err(|source| StoreError::Io { tried: "make", path: directory.clone(), source })?;
+        let fail = |tried, path: &Path| {
+            let path = path.to_owned();
+            move |source| StoreError::Io { tried, path, source }
+        };
+        if !directory.is_dir() {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&directory)
+                .map_err(fail("make", &directory))?;
+            // What is kept in it is only kept if it is.
+            let parent = directory.parent().unwrap_or(Path::new("/"));
+            File::open(parent).and_then(|parent| parent.sync_all()).map_err(fail("sync", parent))?;
+        }
         Ok(Self { directory })
     }
 
