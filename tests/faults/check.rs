@@ -9,7 +9,10 @@
 //!
 //! I6, no secret outside of its place, is looked for as far as I1 and I7 show it: nothing else appears in the root.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 use holdfast_schema::status::{PassResult, Status};
@@ -32,7 +35,7 @@ impl Findings {
 }
 
 /// Looks at the place right after the fault, with the stamps of the root before it.
-pub(crate) fn right_after(story: &Story, bench: &Bench, stamps: &Stamps) -> Result<Findings> {
+pub(crate) fn right_after(story: &Story, bench: &Bench, fault: Fault, stamps: &Stamps) -> Result<Findings> {
     let mut findings = Findings::default();
     let (root, now) = tree::read(&bench.place().join(ROOT))?;
     let before = tree::below(&story.before, ROOT);
@@ -43,7 +46,11 @@ pub(crate) fn right_after(story: &Story, bench: &Bench, stamps: &Stamps) -> Resu
     if ratchet != story.ratchet_before && ratchet.as_ref() != Some(&story.ratchet) {
         findings.add("I4", format!("the ratchet is at {ratchet:?}"));
     }
-    let is_there = root == story.root;
+    // The removal of a staged node is not flushed: after a power cut it may be back until the next run.
+    let may_be_back = |path: &Path| matches!(fault, Fault::PowerCut(_)) && is_staged(path);
+    let paths = root.keys().chain(story.root.keys());
+    let off: Vec<_> =
+        paths.filter(|path| root.get(*path) != story.root.get(*path) && !may_be_back(path)).collect();
     for (place, old, new) in [
         ("on the branch", story.told_before.clone(), bench.told()?),
         (
@@ -53,7 +60,12 @@ pub(crate) fn right_after(story: &Story, bench: &Bench, stamps: &Stamps) -> Resu
         ),
     ] {
         if let Some(new) = new.filter(|new| Some(new) != old.as_ref()) {
-            honest(place, &new, story, is_there, &mut findings);
+            honest(place, &new, story, &off, &mut findings);
+            if new.contains(&format!("applied = \"{}\"", story.ratchet))
+                && ratchet.as_ref() != Some(&story.ratchet)
+            {
+                findings.add("I4", format!("the status {place} is ahead of the ratchet at {ratchet:?}"));
+            }
         }
     }
     Ok(findings)
@@ -154,13 +166,13 @@ fn untouched(story: &Story, before: &Stamps, now: &Stamps, findings: &mut Findin
 }
 
 /// I5.
-fn honest(place: &str, text: &str, story: &Story, is_there: bool, findings: &mut Findings) {
+fn honest(place: &str, text: &str, story: &Story, off: &[&PathBuf], findings: &mut Findings) {
     match Status::from_toml(text) {
         Ok(status) => {
             let claims = status.result == PassResult::Converged
                 && status.revision.applied.as_ref() == Some(&story.ratchet);
-            if claims && !is_there {
-                findings.add("I5", format!("the status {place} says that all is well"));
+            if claims && !off.is_empty() {
+                findings.add("I5", format!("the status {place} says that all is well, but not so {off:?}"));
             }
         }
         Err(why) => findings.add("I5", format!("the status {place} cannot be read: {why}")),

@@ -4,7 +4,10 @@ use std::fmt;
 
 use nix::errno::Errno;
 
-use crate::trace::{Call, Deed, Verdict};
+use crate::{
+    power::Loss,
+    trace::{Call, Deed, Verdict},
+};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub(crate) enum Fault {
     Kill,
     /// `kill -9` of everything, after the call.
     KillAfter,
+    /// The power is cut before the call.
+    PowerCut(Loss),
     /// The call fails, and those after it do not.
     Once(Errno),
     /// The call fails, and so do all after it: the disk stays as it is.
@@ -23,7 +28,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// All of them.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Kill,
         Self::KillAfter,
         Self::Once(Errno::ENOSPC),
@@ -36,12 +41,16 @@ impl Fault {
         Self::From(Errno::EROFS),
         Self::Once(Errno::EINTR),
         Self::Short,
+        Self::PowerCut(Loss::All),
+        Self::PowerCut(Loss::Data),
+        Self::PowerCut(Loss::OnHost),
+        Self::PowerCut(Loss::InMemory),
     ];
 
     /// Whether a call can meet with it.
     pub(crate) fn can_hit(self, call: &Call) -> bool {
         match self {
-            Self::Kill | Self::KillAfter => true,
+            Self::Kill | Self::KillAfter | Self::PowerCut(_) => true,
             Self::Short => call.deed == Deed::Write && call.length.is_some(),
             Self::Once(errno) | Self::From(errno) => match errno {
                 Errno::ENOSPC | Errno::EDQUOT => match call.deed {
@@ -65,7 +74,7 @@ impl Fault {
         }
         *happened = true;
         match self {
-            Self::Kill => Verdict::Kill,
+            Self::Kill | Self::PowerCut(_) => Verdict::Kill,
             Self::KillAfter => Verdict::KillAfter,
             Self::Once(errno) | Self::From(errno) => Verdict::Fail(errno),
             Self::Short => Verdict::Short,
@@ -74,7 +83,7 @@ impl Fault {
 
     /// Whether the agent goes on to its own end.
     pub(crate) fn is_survived(self) -> bool {
-        !matches!(self, Self::Kill | Self::KillAfter)
+        !matches!(self, Self::Kill | Self::KillAfter | Self::PowerCut(_))
     }
 }
 
@@ -86,6 +95,10 @@ impl fmt::Display for Fault {
             Self::Once(errno) => write!(f, "{errno:?}"),
             Self::From(errno) => write!(f, "{errno:?}-stays"),
             Self::Short => f.write_str("short-write"),
+            Self::PowerCut(Loss::All) => f.write_str("power-cut"),
+            Self::PowerCut(Loss::Data) => f.write_str("power-cut-data"),
+            Self::PowerCut(Loss::OnHost) => f.write_str("power-cut-host"),
+            Self::PowerCut(Loss::InMemory) => f.write_str("power-cut-memory"),
         }
     }
 }

@@ -9,6 +9,7 @@
 
 mod check;
 mod fault;
+mod power;
 mod scene;
 mod trace;
 mod tree;
@@ -25,8 +26,9 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::{
     fault::Fault,
+    power::Disk,
     scene::{Bench, ROOT, Story},
-    trace::{TRACED, Verdict},
+    trace::{Deed, TRACED, Verdict},
 };
 
 const HELP: &str = "\
@@ -147,9 +149,13 @@ impl Settings {
                     continue;
                 }
                 let calls = story.calls.iter().filter(|call| fault.can_hit(call));
+                // The power can also be cut after all is done.
+                let end = matches!(fault, Fault::PowerCut(_)).then(|| story.calls.len() + 1);
                 let points: Vec<_> = calls
-                    .filter(|call| self.at.is_none_or(|at| at == call.number))
-                    .map(|call| Point { story, fault, at: call.number })
+                    .map(|call| call.number)
+                    .chain(end)
+                    .filter(|number| self.at.is_none_or(|at| at == *number))
+                    .map(|at| Point { story, fault, at })
                     .collect();
                 groups.push(points);
             }
@@ -178,19 +184,36 @@ impl Settings {
 fn interrupt(point: Point<'_>, bench: &Bench) -> Result<Option<Vec<String>>> {
     let Point { story, fault, at } = point;
     tree::write(&story.before, &bench.place())?;
-    let stamps = tree::read(&bench.place().join(ROOT))?.1;
-    let mut happened = None;
+    let mut stamps = tree::read(&bench.place().join(ROOT))?.1;
+    let mut disk = match fault {
+        Fault::PowerCut(loss) => Some((Disk::new(&bench.place())?, loss)),
+        _ => None,
+    };
+    let (mut happened, mut unwatched) = (None, Ok(()));
     let ended = bench.run(&mut |call| {
         let mut did = happened.is_some();
         let verdict = fault.verdict(at, call, &mut did);
         if did && happened.is_none() {
             happened = Some(format!("{} {:?}", call.name, call.touches));
         }
+        if let (Some((disk, _)), Verdict::Go, Deed::Flush) = (&mut disk, verdict, call.deed) {
+            let flushed = match &call.descriptor {
+                Some(open) => disk.flush(open),
+                None => disk.flush_all(),
+            };
+            unwatched = std::mem::replace(&mut unwatched, Ok(())).and(flushed);
+        }
         verdict
     })?;
+    unwatched?;
+    if let Some((disk, loss)) = disk {
+        happened.get_or_insert_with(|| "the end".to_owned());
+        disk.cut(loss)?;
+        stamps = tree::read(&bench.place().join(ROOT))?.1;
+    }
     let Some(happened) = happened else { return Ok(None) };
     let mut found = check::ending(story, bench, fault, &ended)?.0;
-    found.extend(check::right_after(story, bench, &stamps)?.0);
+    found.extend(check::right_after(story, bench, fault, &stamps)?.0);
     let next = bench.run(&mut |_| Verdict::Go)?;
     found.extend(check::after_next_run(story, bench, &next, &stamps)?.0);
     if let Some(first) = found.first_mut() {

@@ -191,10 +191,9 @@ pub(crate) fn prepare(bench: &Bench, wanted: impl Fn(&str) -> bool) -> Result<Ve
 
     // A host that knows nothing, with a person's files on it.
     author.publish(REVISION_A, true)?;
-    for path in [ROOT, STATE] {
-        tree::remove(&bench.place().join(path))?;
-        fs::create_dir(bench.place().join(path))?;
-    }
+    tree::remove(&bench.place().join(STATE))?;
+    tree::remove(&bench.place().join(ROOT))?;
+    fs::create_dir(bench.place().join(ROOT))?;
     Command::new([
         "git",
         "-C",

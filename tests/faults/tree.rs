@@ -34,7 +34,7 @@ pub(crate) type Stamps = BTreeMap<PathBuf, (u64, i64, i64)>;
 
 impl Node {
     /// The node at `path`, of which `metadata` is known.
-    fn read(path: &Path, metadata: &Metadata) -> Result<Self> {
+    pub(crate) fn read(path: &Path, metadata: &Metadata) -> Result<Self> {
         let kind = metadata.file_type();
         let body = if kind.is_symlink() {
             Body::Symlink(fs::read_link(path)?)

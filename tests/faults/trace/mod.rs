@@ -64,6 +64,8 @@ pub(crate) struct Call {
     pub(crate) touches: Vec<PathBuf>,
     /// How many bytes it writes, if half of them would do.
     pub(crate) length: Option<u64>,
+    /// Where its open file can be opened again, while it waits.
+    pub(crate) descriptor: Option<PathBuf>,
 }
 
 /// What becomes of a call.
@@ -294,6 +296,10 @@ impl<'a> Tracer<'a> {
             return Ok(None);
         }
         self.calls += 1;
+        let descriptor = match entry.operands {
+            [Operand::Descriptor(index)] => Some(calls::descriptor(pid, argument(arguments, *index))),
+            _ => None,
+        };
         Ok(Some(Call {
             number: self.calls,
             name: entry.name,
@@ -301,6 +307,7 @@ impl<'a> Tracer<'a> {
             creates: flags & u64::from(libc::O_CREAT.unsigned_abs()) != 0,
             touches,
             length: entry.length.map(|index| argument(arguments, index)).filter(|length| *length > 1),
+            descriptor,
         }))
     }
 
