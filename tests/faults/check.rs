@@ -10,6 +10,7 @@
 //! I6, no secret outside of its place, is looked for as far as I1 and I7 show it: nothing else appears in the root.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -88,6 +89,34 @@ pub(crate) fn ending(story: &Story, bench: &Bench, fault: Fault, ended: &Ended) 
     Ok(findings)
 }
 
+/// Looks at the place after one more run without faults, when the new revision was taken back: the other way of all or
+/// nothing. Only a fault that the agent met with may lead there.
+pub(crate) fn after_quarantine(
+    story: &Story,
+    bench: &Bench,
+    fault: Fault,
+    ended: &Ended,
+) -> Result<Findings> {
+    let mut findings = Findings::default();
+    if !fault.is_survived() || ended.code != Some(1) {
+        findings.add(
+            "I3",
+            format!("the revision was taken back, which ended with {:?}:\n{}", ended.code, ended.output),
+        );
+    }
+    let root = tree::read(&bench.place().join(ROOT))?.0;
+    differences("I1, taken back", &root, &story.in_force, &mut findings);
+    let told = bench.told()?.as_deref().map(Status::from_toml).transpose()?;
+    let is_told = told.is_some_and(|status| {
+        status.result == PassResult::Held
+            && status.problem.iter().any(|problem| problem.code == "E_QUARANTINED")
+    });
+    if !is_told {
+        findings.add("I5", "the branch does not say that the revision was taken back");
+    }
+    Ok(findings)
+}
+
 /// Looks at the place after one more run, without faults.
 pub(crate) fn after_next_run(
     story: &Story,
@@ -100,23 +129,23 @@ pub(crate) fn after_next_run(
         findings.add("I3", format!("the next run ended with {:?}:\n{}", ended.code, ended.output));
     }
     let (root, now) = tree::read(&bench.place().join(ROOT))?;
-    for path in root.keys().chain(story.root.keys()) {
-        if root.get(path) != story.root.get(path) {
-            let invariant = if story.root.contains_key(path) { "I3" } else { "I2" };
-            let (is, want) = (tree::describe(root.get(path)), tree::describe(story.root.get(path)));
-            findings.add(invariant, format!("{} is {is} instead of {want}", path.display()));
-        }
-    }
+    differences("I3", &root, &story.root, &mut findings);
     untouched(story, stamps, &now, &mut findings);
     // A copy that stays behind would take the host back, were the other one lost.
     let memory = bench.place().join(STATE);
     if fs::read(memory.join("ratchet.copy")).ok() != fs::read(memory.join("ratchet")).ok() {
         findings.add("I4", "the copy of the ratchet is not what the ratchet is");
     }
-    for name in names(&bench.place().join(STATE))? {
-        if !story.memory.contains(&name) {
+    for name in names(&memory)? {
+        // What was overwritten is kept for people, also when it was put back.
+        if !story.memory.contains(&name)
+            && !["originals", "overwritten.jsonl"].iter().any(|kept| name == Path::new(kept))
+        {
             findings.add("I2", format!("{} is left in the memory", name.display()));
         }
+    }
+    if memory.join("originals/new").exists() {
+        findings.add("I2", "originals/new is left in the memory");
     }
     let ratchet = bench.ratchet()?;
     if ratchet.as_ref() != Some(&story.ratchet) {
@@ -136,11 +165,21 @@ pub(crate) fn after_next_run(
     Ok(findings)
 }
 
+/// Whatever is not as it should be; a temporary file is I2's.
+fn differences(invariant: &str, root: &Tree, should: &Tree, findings: &mut Findings) {
+    let paths: BTreeSet<_> = root.keys().chain(should.keys()).collect();
+    for path in paths.into_iter().filter(|path| root.get(*path) != should.get(*path)) {
+        let invariant = if is_staged(path) { "I2" } else { invariant };
+        let (is, want) = (tree::describe(root.get(path)), tree::describe(should.get(path)));
+        findings.add(invariant, format!("{} is {is} instead of {want}", path.display()));
+    }
+}
+
 /// I1.
 fn whole(before: &Tree, story: &Story, root: &Tree, findings: &mut Findings) {
     for path in before.keys().chain(story.root.keys()).chain(root.keys()) {
         let (was, is, should) = (before.get(path), root.get(path), story.root.get(path));
-        if is == was || is == should || is_staged(path) {
+        if is == was || is == should || is == story.in_force.get(path) || is_staged(path) {
             continue;
         }
         // What makes place for another kind of thing is gone in between.

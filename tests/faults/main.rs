@@ -198,8 +198,8 @@ fn interrupt(point: Point<'_>, bench: &Bench) -> Result<Option<Vec<String>>> {
         }
         if let (Some((disk, _)), Verdict::Go, Deed::Flush) = (&mut disk, verdict, call.deed) {
             let flushed = match &call.descriptor {
-                Some(open) => disk.flush(open),
-                None => disk.flush_all(),
+                Some(open) if !call.name.starts_with("sync") => disk.flush(open),
+                _ => disk.flush_all(),
             };
             unwatched = std::mem::replace(&mut unwatched, Ok(())).and(flushed);
         }
@@ -214,7 +214,12 @@ fn interrupt(point: Point<'_>, bench: &Bench) -> Result<Option<Vec<String>>> {
     let Some(happened) = happened else { return Ok(None) };
     let mut found = check::ending(story, bench, fault, &ended)?.0;
     found.extend(check::right_after(story, bench, fault, &stamps)?.0);
-    let next = bench.run(&mut |_| Verdict::Go)?;
+    let mut next = bench.run(&mut |_| Verdict::Go)?;
+    if bench.is_quarantined() {
+        found.extend(check::after_quarantine(story, bench, fault, &next)?.0);
+        bench.pardon()?;
+        next = bench.run(&mut |_| Verdict::Go)?;
+    }
     found.extend(check::after_next_run(story, bench, &next, &stamps)?.0);
     if let Some(first) = found.first_mut() {
         *first = format!("at {happened}\n      {first}");

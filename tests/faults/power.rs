@@ -12,7 +12,7 @@
 //! of a write, a disk that lies about flushes, and damage to what was flushed. The Git server is another machine.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     ffi::OsString,
     fs::{self, File, OpenOptions},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
@@ -87,8 +87,8 @@ impl Disk {
             for entry in fs::read_dir(path)? {
                 let entry = entry?;
                 let inode = entry.metadata()?.ino();
-                if !self.inodes.contains_key(&inode) {
-                    self.inodes.insert(inode, Kept::unflushed(&entry.path())?);
+                if let Entry::Vacant(unknown) = self.inodes.entry(inode) {
+                    unknown.insert(Kept::unflushed(&entry.path())?);
                 }
                 entries.insert(entry.file_name(), inode);
             }
@@ -101,7 +101,6 @@ impl Disk {
     pub(crate) fn cut(&self, loss: Loss) -> Result<()> {
         let flushed = self.flushed()?;
         let (now, stamps) = tree::read(&self.place)?;
-        let is_host = |path: &Path| path.starts_with(ROOT);
         let left: Tree = match loss {
             Loss::All => flushed,
             Loss::Data => now
@@ -114,9 +113,9 @@ impl Disk {
                 })
                 .collect(),
             Loss::OnHost | Loss::InMemory => {
-                let loses = |path: &Path| is_host(path) == (loss == Loss::OnHost);
-                let lost = flushed.into_iter().filter(|(path, _)| loses(path));
-                lost.chain(now.into_iter().filter(|(path, _)| !loses(path))).collect()
+                let is_cut = |path: &Path| path.starts_with(ROOT) == (loss == Loss::OnHost);
+                let old = flushed.into_iter().filter(|(path, _)| is_cut(path));
+                old.chain(now.into_iter().filter(|(path, _)| !is_cut(path))).collect()
             }
         };
         let (server, aside) = (self.place.join(SERVER), self.place.with_extension("server"));

@@ -33,6 +33,8 @@ pub(crate) struct Story {
     pub(crate) before: Tree,
     /// The root after a run without faults.
     pub(crate) root: Tree,
+    /// The root after a run without faults and without the new revision: what is left when that is taken back.
+    pub(crate) in_force: Tree,
     /// What a run without faults did not so much as touch there.
     pub(crate) untouched: Vec<PathBuf>,
     /// The names in the agent's memory after it.
@@ -92,6 +94,27 @@ impl Bench {
         let object = "refs/heads/status/web-1:status.toml";
         let output = Command::new(["git", "-C", &server.to_string_lossy(), "show", object]).output()?;
         Ok((output.code == Some(0)).then(|| output.text()))
+    }
+
+    /// Whether a revision was taken back, and is not tried again until a person says so.
+    pub(crate) fn is_quarantined(&self) -> bool {
+        self.place().join(STATE).join("quarantine").exists()
+    }
+
+    /// Has it tried again; what `holdfast retry` does on a host.
+    pub(crate) fn pardon(&self) -> Result<()> {
+        for record in ["attempt", "quarantine"] {
+            fs::remove_file(self.place().join(STATE).join(record))?;
+        }
+        Ok(())
+    }
+
+    /// Moves the branch on the server without a commit.
+    fn move_branch(&self, to: &str) -> Result<()> {
+        let server = self.place().join(SERVER);
+        let arguments =
+            ["git", "-C", &server.to_string_lossy(), "update-ref", "refs/heads/main", to].map(str::to_owned);
+        Command::new(arguments).run().map(drop)
     }
 
     /// Where the agent's ratchet stands.
@@ -253,6 +276,17 @@ fn story(bench: &Bench, name: &'static str, code: i32) -> Result<Story> {
         .map(|(path, node)| (path.clone(), node.clone()))
         .collect();
     let (ratchet_before, told_before) = (bench.ratchet()?, bench.told()?);
+    let in_force = match &ratchet_before {
+        // There is none yet, so nothing is kept up.
+        None => tree::below(&before, ROOT),
+        Some(old) => {
+            bench.move_branch(old)?;
+            bench.pass(0)?;
+            let (root, _) = tree::read(&place.join(ROOT))?;
+            tree::write(&before, &place)?;
+            root
+        }
+    };
     let stamps_before = tree::read(&place.join(ROOT))?.1;
     let mut calls = Vec::new();
     let ended = bench.run(&mut |call| {
@@ -271,6 +305,7 @@ fn story(bench: &Bench, name: &'static str, code: i32) -> Result<Story> {
         before: story_before,
         untouched: same(&stamps_before, &stamps),
         root,
+        in_force,
         memory: names(&place.join(STATE))?,
         code,
         ratchet: bench.ratchet()?.context("no ratchet after a run without faults")?,
