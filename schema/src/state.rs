@@ -64,11 +64,14 @@ pub struct RemovalGuard {
     pub max_removals: u32,
     /// The largest share of what Holdfast owns, in per cent, that one pass may remove; applies from 10 owned on.
     pub max_removal_percent: u8,
+    /// How many removals the revision's own author allowed: `Allow-Removals: COUNT` at the end of the commit's message.
+    #[serde(default)]
+    pub allowed: u32,
 }
 
 impl Default for RemovalGuard {
     fn default() -> Self {
-        Self { max_removals: 100, max_removal_percent: 50 }
+        Self { max_removals: 100, max_removal_percent: 50, allowed: 0 }
     }
 }
 

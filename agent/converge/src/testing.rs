@@ -49,7 +49,7 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new() -> Self {
-        let guard = RemovalGuard { max_removals: 1000, max_removal_percent: 100 };
+        let guard = RemovalGuard { max_removals: 1000, max_removal_percent: 100, allowed: 0 };
         let (host, apply) = ("web-1".parse().unwrap(), Apply::default());
         let state = HostState { host, resources: BTreeMap::new(), guard, apply };
         Self { state, contents: Contents::default() }

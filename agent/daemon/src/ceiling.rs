@@ -73,8 +73,10 @@ impl Ceiling {
     /// The state with no more removals allowed than here.
     pub fn clamp<'a>(&self, state: &'a HostState) -> Cow<'a, HostState> {
         match self.max_removals {
-            Some(most) if most < state.guard.max_removals => {
-                let guard = RemovalGuard { max_removals: most, ..state.guard };
+            Some(most) if most < state.guard.max_removals.max(state.guard.allowed) => {
+                let (max_removals, allowed) =
+                    (state.guard.max_removals.min(most), state.guard.allowed.min(most));
+                let guard = RemovalGuard { max_removals, allowed, ..state.guard };
                 Cow::Owned(HostState { guard, ..state.clone() })
             }
             _ => Cow::Borrowed(state),

@@ -28,10 +28,17 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "the message names the file and the cause; mend that, the next pass tries again",
     ),
     (
+        "E_LEDGER_REBUILT",
+        "the ledger, the record of what Holdfast owns on the host, was damaged and is made anew from what is declared; what it \
+         had made and Git has dropped since stays on the host, for nobody knows any more whose it is",
+        "look for leftovers by hand; the damaged record is kept as /var/lib/holdfast/ledger.damaged; restarting the agent \
+         ends this message",
+    ),
+    (
         "E_STORE_DAMAGED",
         "a record below /var/lib/holdfast is not what Holdfast wrote there",
-        "restore the file. If both copies of the ratchet are lost, let trust begin anew with `holdfast trust reset`; without \
-         `ledger` the host forgets what it owns and prunes nothing, so move that away only if you mean it",
+        "restore the file. If both copies of the ratchet are lost, let trust begin anew with `holdfast trust reset`; a trial \
+         whose record is lost is taken back",
     ),
     (
         "E_STATUS_FOREIGN",
@@ -92,3 +99,8 @@ pub const CODES: &[(&str, &str, &str)] = &[
     ),
     ("E_STOPPING", "the agent is about to stop and takes no more commands", "ask again when it runs"),
 ];
+
+/// What mends a problem with this code of this crate's.
+pub fn remedy(code: &str) -> Option<String> {
+    CODES.iter().find(|(known, ..)| *known == code).map(|(.., remedy)| (*remedy).to_owned())
+}

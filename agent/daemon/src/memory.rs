@@ -1,5 +1,7 @@
 //! What the agent remembers between starts, one record a concern.
 
+use std::collections::BTreeSet;
+
 use holdfast_converge::ledger::{Ledger, LedgerStore};
 use holdfast_protocol::control::Pause;
 use holdfast_schema::{Sha256, status::StatusProblem};
@@ -38,6 +40,8 @@ pub struct Memory {
     pub pause: Option<Pause>,
     /// What Holdfast owns on the host.
     pub ledger: Ledger,
+    /// Whether the ledger was damaged, and is made anew from what is declared and found.
+    pub rebuilt: bool,
 }
 
 /// A tip and what became of it.
@@ -93,9 +97,10 @@ impl Memory {
         let mut memory = Self {
             ratchet: ratchet(&store)?,
             floor: store.load(FLOOR)?,
-            ledger: store.load(LEDGER)?.unwrap_or_default(),
+            ledger: Ledger::default(),
+            rebuilt: false,
             pause: store.load(PAUSE)?,
-            trial: store.load(TRIAL)?,
+            trial: None,
             quarantine: None,
             attempt: None,
             applied: None,
@@ -103,20 +108,43 @@ impl Memory {
             published: Published::default(),
             store,
         };
+        match memory.store.load(LEDGER) {
+            Ok(ledger) => memory.ledger = ledger.unwrap_or_default(),
+            Err(why @ StoreError::Io { .. }) => return Err(why),
+            // Whatever is declared is looked at anyway. Nothing is taken for Holdfast's own any more, so nothing is removed.
+            Err(StoreError::Damaged { .. }) => memory.rebuilt = true,
+        }
         memory.ledger.shrink_to_fit();
         // These are only copies of what Git has: without them it is asked again.
         memory.applied = or_forget("applied", Applied::load(&memory.store, Slot::InForce)).flatten();
         memory.quarantine = or_forget(QUARANTINE, memory.store.load(QUARANTINE)).flatten();
         memory.attempt = or_forget(ATTEMPT, memory.store.load(ATTEMPT)).flatten();
         memory.published = or_forget(PUBLISHED, memory.store.load(PUBLISHED)).flatten().unwrap_or_default();
-        if memory.trial.is_some() {
-            memory.candidate =
-                or_forget(Slot::Candidate.file(), Applied::load(&memory.store, Slot::Candidate)).flatten();
-        }
+        memory.recall_trial()?;
         if memory.applied.is_none() && memory.trial.is_none() && memory.quarantine.is_none() {
             memory.attempt = None;
         }
         Ok(memory)
+    }
+
+    fn recall_trial(&mut self) -> Result<(), StoreError> {
+        let trial = match self.store.load::<Trial>(TRIAL) {
+            Ok(None) => return Ok(()),
+            Ok(Some(trial)) => Some(trial),
+            Err(why @ StoreError::Io { .. }) => return Err(why),
+            Err(StoreError::Damaged { .. }) => None,
+        };
+        let candidate = Applied::load(&self.store, Slot::Candidate);
+        self.candidate = or_forget(Slot::Candidate.file(), candidate).flatten();
+        self.trial = trial.or_else(|| {
+            // How far it had come is lost, so back it goes.
+            let record = &self.candidate.as_ref()?.record;
+            let message = format!("how far the trial of revision {} had come is lost", record.commit.short());
+            let phase = Phase::TakingBack(vec![trial::own("E_STORE_DAMAGED", message, record.commit)]);
+            let (commit, digest) = (record.commit, trial::digest(&record.state));
+            Some(Trial { commit, digest, phase, tolerated: BTreeSet::new() })
+        });
+        Ok(())
     }
 
     /// Finishes what a crash left of a trial that was beginning or ending. For the agent alone.
@@ -124,6 +152,9 @@ impl Memory {
     /// # Errors
     /// [`StoreError`] if it stays unfinished.
     pub fn settle(&mut self) -> Result<(), StoreError> {
+        if self.rebuilt {
+            self.store.rename(LEDGER, &format!("{LEDGER}.damaged"))?;
+        }
         let Some(trial) = &self.trial else {
             return self.store.remove_all(&[Slot::Candidate.file(), LEDGER_BEFORE]);
         };

@@ -10,10 +10,13 @@ use holdfast_schema::{
 };
 use holdfast_trust::{
     IndexedObjects, Limits, ObjectId, Objects as _, Reason, Refusal, Request, Verified, check_state,
-    tree::Mode, verify, walk,
+    commit::Commit, trailer, tree::Mode, verify, walk,
 };
 
 use crate::document;
+
+/// The trailer that lets a pass remove more than the guard does.
+const ALLOW_REMOVALS: &str = "Allow-Removals";
 
 /// Objects in the stream file that came from the fetcher.
 pub type StreamObjects = Arc<IndexedObjects<File>>;
@@ -70,9 +73,20 @@ pub fn resolve(
         vec![StatusProblem { code: code.to_owned(), message, remedy, commit: Some(commit.clone()), at: None }]
     })?;
     let repository = repository(objects, verified).map_err(|problem| vec![problem])?;
-    Fleet::new(&repository)
-        .resolve(host, facts)
-        .map_err(|problems| problems.iter().map(|problem| document::problem(problem, &commit)).collect())
+    let mut resolved = Fleet::new(&repository).resolve(host, facts).map_err(|problems| -> Vec<_> {
+        problems.iter().map(|problem| document::problem(problem, &commit)).collect()
+    })?;
+    resolved.state.guard.allowed = allowed_removals(objects, verified);
+    Ok(resolved)
+}
+
+/// How many removals the author of a verified revision allowed, by the trailer `Allow-Removals` of its own commit.
+fn allowed_removals(objects: &StreamObjects, verified: &Verified) -> u32 {
+    let commit = objects.get(&verified.commit()).ok().flatten();
+    let Some(commit) = commit else { return 0 };
+    let Ok(commit) = Commit::parse(&commit.data) else { return 0 };
+    let allowed = trailer::values(commit.message, ALLOW_REMOVALS);
+    allowed.iter().filter_map(|count| count.parse().ok()).max().unwrap_or(0)
 }
 
 /// The files of a verified revision; their bytes are read, and hashed again, when they are asked for.

@@ -195,9 +195,8 @@ pub fn after_failure(on_failure: OnFailure, why: Vec<StatusProblem>) -> Option<P
 
 /// A problem of this crate's with its documented remedy.
 pub fn own(code: &str, message: String, commit: ObjectId) -> StatusProblem {
-    let remedy =
-        crate::CODES.iter().find(|(known, ..)| *known == code).map(|(.., remedy)| (*remedy).to_owned());
-    StatusProblem { code: code.to_owned(), message, remedy, commit: Some(commit.to_string()), at: None }
+    let (remedy, commit) = (crate::codes::remedy(code), Some(commit.to_string()));
+    StatusProblem { code: code.to_owned(), message, remedy, commit, at: None }
 }
 
 #[cfg(test)]

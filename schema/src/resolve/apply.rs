@@ -22,6 +22,7 @@ pub(crate) fn guard(layers: &[Layer]) -> RemovalGuard {
             .as_ref()
             .and_then(|limit| u8::try_from(limit.value.0).ok())
             .unwrap_or(default.max_removal_percent),
+        allowed: 0,
     }
 }
 

@@ -3,9 +3,10 @@
 # here makes a new image and an old one is never mistaken for it.
 set -eu
 
-# strace, procps and iproute2 are for the tests to look with; no git, for a host needs none.
+# openssh-server and nftables are there to be broken, strace, procps and iproute2 for the tests to look with; no git, for a
+# host needs none.
 mmdebstrap --quiet --variant=minbase \
-    --include=systemd,systemd-sysv,dbus,ca-certificates,openssh-client,strace,procps,iproute2 \
+    --include=systemd,systemd-sysv,dbus,ca-certificates,openssh-client,openssh-server,nftables,strace,procps,iproute2 \
     --customize-hook='rm -f "$1"/etc/apt/sources.list "$1"/etc/apt/apt.conf.d/docker-clean' \
     --customize-hook='ln -sf /dev/null "$1"/etc/systemd/system/apt-daily.timer' \
     --customize-hook='ln -sf /dev/null "$1"/etc/systemd/system/apt-daily-upgrade.timer' \

@@ -11,6 +11,7 @@ mod last_good;
 mod package_lifecycle;
 mod packages;
 mod quiet;
+mod rollback;
 mod site;
 mod status;
 mod units;

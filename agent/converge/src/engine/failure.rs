@@ -171,7 +171,8 @@ impl Failure {
         let Excess { removals, owned } = excess;
         let message =
             format!("the pass would remove {removals} of {owned} owned resources, so it removes none");
-        let remedy = "check what the last change took away; if it is meant, raise `[guard]` in fleet.toml";
+        let remedy = "check what the last change took away; if it is meant, push a commit whose message ends with \
+             `Allow-Removals: COUNT`";
         Self::plain("E_REMOVAL_GUARD", message, Some(remedy), Retry::NextRevision)
     }
 

@@ -37,7 +37,11 @@ pub(crate) fn excess(guard: RemovalGuard, ledger: &Ledger, leaving: &[ResourceId
     let owned = ledger.owned().len();
     let made = |id: &&ResourceId| ledger.entry(id).is_some_and(crate::ledger::Entry::made_something);
     let removals = leaving.iter().filter(made).count();
-    let too_many = u32::try_from(removals).unwrap_or(u32::MAX) > guard.max_removals;
+    let count = u32::try_from(removals).unwrap_or(u32::MAX);
+    if count <= guard.allowed {
+        return None;
+    }
+    let too_many = count > guard.max_removals;
     let too_large =
         owned >= SHARE_FROM && removals * 100 > owned.saturating_mul(usize::from(guard.max_removal_percent));
     (too_many || too_large).then_some(Excess { removals, owned })

@@ -43,6 +43,7 @@ impl Agent {
             (None, None) => {}
         }
         problems.extend(self.unreachable.clone());
+        problems.extend(self.rebuilt());
         problems.extend(self.cloned());
         problems.extend(self.trouble.iter().cloned());
         problems.extend(self.pass.unsaved.as_ref().map(unsaved));
@@ -210,6 +211,20 @@ impl Agent {
     /// Whether another machine has this host's identity.
     pub(super) fn is_cloned(&self) -> bool {
         self.moved || self.memory.published.cloned
+    }
+
+    /// What it means for the whole that the ledger was damaged.
+    fn rebuilt(&self) -> Option<StatusProblem> {
+        let code = "E_LEDGER_REBUILT";
+        let message = "the record of what Holdfast owns was damaged and is made anew: what Git has dropped since then \
+                       stays on the host";
+        self.memory.rebuilt.then(|| StatusProblem {
+            code: code.to_owned(),
+            message: message.to_owned(),
+            remedy: crate::codes::remedy(code),
+            commit: None,
+            at: None,
+        })
     }
 
     /// What that means for the whole.

@@ -111,7 +111,7 @@ fn what_the_guard_holds_and_what_is_released_is_foretold() {
         intents(&scene.plan(&host, &store.ledger())),
         [intent("file:/etc/a", Intent::Remove), intent("file:/etc/b", Intent::Release)]
     );
-    scene.state.guard = RemovalGuard { max_removals: 1, max_removal_percent: 100 };
+    scene.state.guard = RemovalGuard { max_removals: 1, max_removal_percent: 100, allowed: 0 };
     assert_eq!(
         intents(&scene.plan(&host, &store.ledger())),
         [intent("file:/etc/a", Intent::Hold), intent("file:/etc/b", Intent::Hold)]

@@ -161,16 +161,23 @@ fn the_guard_holds_the_whole_prune_and_nothing_else() {
         scene.drop(&format!("file:/etc/f{number:02}"));
     }
     scene.file("/etc/new", "x");
-    scene.state.guard = RemovalGuard { max_removals: 100, max_removal_percent: 50 };
+    scene.state.guard = RemovalGuard { max_removals: 100, max_removal_percent: 50, allowed: 0 };
     let report = scene.pass(&host, &mut store);
     assert_eq!((report.summary().waiting, report.summary().changed), (7, 1));
     let Outcome::Held(failure) = &report.outcomes[&id("file:/etc/f00")] else { panic!("{report:?}") };
     assert_eq!(failure.code, "E_REMOVAL_GUARD");
     assert_eq!((shorts(&host.take_done()), owned(&store).len()), (vec!["write /etc/new".to_owned()], 13));
-    scene.state.guard = RemovalGuard { max_removals: 6, max_removal_percent: 100 };
+    scene.state.guard = RemovalGuard { max_removals: 6, max_removal_percent: 100, allowed: 0 };
     assert_eq!(scene.pass(&host, &mut store).summary().waiting, 7);
-    scene.state.guard = RemovalGuard { max_removals: 7, max_removal_percent: 54 };
+    // The author can allow just as many, and no more.
+    scene.state.guard = RemovalGuard { max_removals: 6, max_removal_percent: 10, allowed: 6 };
+    assert_eq!(scene.pass(&host, &mut store).summary().waiting, 7);
+    let before = (host.fork(), store.ledger());
+    scene.state.guard.allowed = 7;
     assert_eq!(scene.pass(&host, &mut store).summary().removed, 7);
+    let (host, mut ledger) = before;
+    scene.state.guard = RemovalGuard { max_removals: 7, max_removal_percent: 54, allowed: 0 };
+    assert_eq!(scene.pass_with(&host, &mut ledger, &mut store).summary().removed, 7);
 }
 
 #[test]

@@ -271,3 +271,56 @@ async fn a_revert_to_what_is_in_force_needs_no_trial() {
     assert_eq!(status.revision.applied, Some(back.to_string()));
     assert_eq!(status.revision.quarantined, None);
 }
+
+#[tokio::test]
+async fn a_trial_whose_record_is_lost_is_taken_back() {
+    let git = Git::new(&[("hosts/web-1.toml", MOTD)]);
+    let (host, mut agent) = good(&git).await;
+    git.commit(&[(
+        "hosts/web-1.toml",
+        &format!("{}{REFUSED}[apply]\non_failure = \"hold\"\n", hello("second")),
+    )]);
+    cycle(&mut agent).await;
+    drop(agent);
+    host.damage("trial");
+    let status = cycle(&mut host.agent().await).await;
+    assert_eq!(host.read("etc/motd").unwrap(), "hello\n");
+    assert_eq!(codes(&status), ["E_QUARANTINED", "E_STORE_DAMAGED"]);
+}
+
+#[tokio::test]
+async fn a_damaged_ledger_is_made_anew_and_removes_nothing() {
+    let git = Git::new(&[("hosts/web-1.toml", MOTD)]);
+    let (host, agent) = good(&git).await;
+    drop(agent);
+    host.damage("ledger");
+    let mut agent = host.agent().await;
+    let status = cycle(&mut agent).await;
+    assert_eq!((status.result, codes(&status)), (PassResult::Held, vec!["E_LEDGER_REBUILT"]), "{status:#?}");
+    git.commit(&[("hosts/web-1.toml", "")]);
+    let status = cycle(&mut agent).await;
+    assert_eq!(status.summary.released, 1, "{status:#?}");
+    assert_eq!(host.read("etc/motd").unwrap(), "hello\n");
+    drop(agent);
+    assert_eq!(codes(&cycle(&mut host.agent().await).await), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn more_than_the_guard_lets_through_is_removed_when_the_author_says_how_many() {
+    let file = |n: u32| format!("[file.\"/etc/motd-{n}\"]\ncontent = \"x\\n\"\n");
+    let guard = ("fleet.toml", "[guard]\nmax_removals = 2\n");
+    let many = [0, 1, 2, 3].map(file).concat();
+    let git = Git::new(&[("hosts/web-1.toml", &many), guard]);
+    let host = Host::new(&git);
+    let mut agent = host.agent().await;
+    cycle(&mut agent).await;
+    git.commit(&[("hosts/web-1.toml", ""), guard]);
+    let status = cycle(&mut agent).await;
+    assert_eq!((status.result, status.summary.waiting), (PassResult::Waiting, 4), "{status:#?}");
+    let remedy = status.resource[0].remedy.as_deref().unwrap();
+    assert!(remedy.contains("Allow-Removals"), "{remedy}");
+    git.commit_saying("clean up\n\nAllow-Removals: 4\n", &[("hosts/web-1.toml", ""), guard]);
+    let status = cycle(&mut agent).await;
+    assert_eq!((status.result, status.summary.removed), (PassResult::Converged, 4), "{status:#?}");
+    assert_eq!(host.read("etc/motd-0"), None);
+}
