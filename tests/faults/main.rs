@@ -1,287 +1,39 @@
-//! Whole runs of the real agent, interrupted at each single system call by which they change anything; see the
-//! section on faults in `CONTRIBUTING.md`. `tests/run faults` takes a sample of the points, `tests/run long` all.
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+//! Whole runs of the real agent, interrupted at each single system call by which they change anything; see
+//! "Interrupt it anywhere" in `CONTRIBUTING.md`. `tests/run faults` takes a sample of the points, `tests/run long` all.
 #![expect(
     clippy::disallowed_methods,
     reason = "the harness looks at and makes files, processes and its settings"
 )]
 #![expect(clippy::print_stdout, reason = "it tells people what it did")]
+// Its tracer knows the registers of no other processor.
+#![cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(unfulfilled_lint_expectations, reason = "there is nothing here then")
+)]
 
+#[cfg(target_arch = "x86_64")]
 mod check;
+#[cfg(target_arch = "x86_64")]
 mod fault;
+#[cfg(target_arch = "x86_64")]
 mod power;
+#[cfg(target_arch = "x86_64")]
 mod scene;
+#[cfg(target_arch = "x86_64")]
+mod suite;
+#[cfg(target_arch = "x86_64")]
 mod trace;
+#[cfg(target_arch = "x86_64")]
 mod tree;
+#[cfg(target_arch = "x86_64")]
+mod whole_host;
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
-};
-
-use anyhow::{Context as _, Result, anyhow, bail};
-
-use crate::{
-    fault::Fault,
-    power::Disk,
-    scene::{Bench, ROOT, Story},
-    trace::{Deed, TRACED, Verdict},
-};
-
-const HELP: &str = "\
-usage: cargo test -p holdfast-tests --test faults -- [OPTION...]
-
-  --points NUMBER   how many points to take, spread evenly; by default all
-  --story NAME      only this story: first, change, drift, refused, removal
-  --fault NAME      only this fault, such as kill, ENOSPC or ENOSPC-stays
-  --at NUMBER       only at this call, and the place is kept to look at
-  --trace           only tells every call of each story, and interrupts none
-
-HOLDFAST names the command to run, HOLDFAST_FAULTS_DIR where to work: /dev/shm is quick.
-";
-
-/// How many findings are told in full.
-const MOST_TOLD: usize = 40;
-
-/// What to do.
-#[derive(Debug, Default)]
-struct Settings {
-    points: Option<usize>,
-    story: Option<String>,
-    fault: Option<String>,
-    at: Option<usize>,
-    trace: bool,
+#[cfg(target_arch = "x86_64")]
+fn main() -> anyhow::Result<std::process::ExitCode> {
+    suite::run()
 }
 
-/// One fault at one call of a story.
-#[derive(Debug, Clone, Copy)]
-struct Point<'a> {
-    story: &'a Story,
-    fault: Fault,
-    at: usize,
-}
-
-/// A point and what was found to be wrong there; `None` if the run ended before it came there.
-type Visit<'a> = (Point<'a>, Option<Vec<String>>);
-
-fn main() -> Result<ExitCode> {
-    let mut arguments = env::args_os().skip(1);
-    if env::args().nth(1).as_deref() == Some(TRACED) {
-        arguments.next();
-        trace::become_program(arguments)?;
-    }
-    let Some(settings) = Settings::parse(lexopt::Parser::from_env())? else {
-        print!("{HELP}");
-        return Ok(ExitCode::SUCCESS);
-    };
-    let holdfast: PathBuf =
-        env::var_os("HOLDFAST").context("HOLDFAST is not set: `tests/run faults` sets it")?.into();
-    let holdfast =
-        std::fs::canonicalize(&holdfast).with_context(|| format!("find {}", holdfast.display()))?;
-    let work = tempfile::Builder::new().prefix("holdfast-faults-").tempdir_in(directory())?;
-    let bench = |number: usize| Bench::new(holdfast.clone(), &work.path().join(number.to_string()));
-
-    let wanted = |name: &str| settings.story.as_deref().is_none_or(|only| only == name);
-    let stories = scene::prepare(&bench(0)?, wanted)?;
-    if settings.trace {
-        tell_calls(&stories);
-        return Ok(ExitCode::SUCCESS);
-    }
-    let (points, of) = settings.points(&stories);
-    if points.is_empty() {
-        bail!("there is no such story, fault or call");
-    }
-    let next = AtomicUsize::new(0);
-    let visit = |number| -> Result<Vec<Visit<'_>>> {
-        let bench = bench(number)?;
-        let mut visits = Vec::new();
-        while let Some(point) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let found = interrupt(*point, &bench)
-                .with_context(|| format!("{} {} at {}", point.story.name, point.fault, point.at))?;
-            visits.push((*point, found));
-        }
-        Ok(visits)
-    };
-    let visits: Result<Vec<_>> = thread::scope(|scope| {
-        let workers = thread::available_parallelism().map_or(1, usize::from);
-        let visit = &visit;
-        let running: Vec<_> = (0..workers).map(|number| scope.spawn(move || visit(number))).collect();
-        running
-            .into_iter()
-            .map(|worker| worker.join().map_err(|_panic| anyhow!("a worker panicked"))?)
-            .collect()
-    });
-    let all_is_well = tell(&visits?.concat(), &of);
-    if settings.at.is_some() {
-        println!("the place is kept: {}", work.keep().display());
-    }
-    Ok(if all_is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-impl Settings {
-    /// `None` if only help is wanted.
-    fn parse(mut parser: lexopt::Parser) -> Result<Option<Self>> {
-        use lexopt::{Arg::Long, ValueExt as _};
-        let mut settings = Self::default();
-        while let Some(argument) = parser.next()? {
-            match argument {
-                Long("points") => settings.points = Some(parser.value()?.parse()?),
-                Long("story") => settings.story = Some(parser.value()?.string()?),
-                Long("fault") => settings.fault = Some(parser.value()?.string()?),
-                Long("at") => settings.at = Some(parser.value()?.parse()?),
-                Long("trace") => settings.trace = true,
-                Long("help") => return Ok(None),
-                unexpected => return Err(unexpected.unexpected().into()),
-            }
-        }
-        Ok(Some(settings))
-    }
-
-    /// The points to take, and how many there are of each story and fault.
-    fn points<'a>(&self, stories: &'a [Story]) -> (Vec<Point<'a>>, Vec<(&'a str, Fault, usize)>) {
-        let mut groups = Vec::new();
-        for story in stories {
-            for fault in Fault::ALL {
-                if self.fault.as_ref().is_some_and(|only| *only != fault.to_string()) {
-                    continue;
-                }
-                let calls = story.calls.iter().filter(|call| fault.can_hit(call));
-                // The power can also be cut after all is done.
-                let end = matches!(fault, Fault::PowerCut(_)).then(|| story.calls.len() + 1);
-                let points: Vec<_> = calls
-                    .map(|call| call.number)
-                    .chain(end)
-                    .filter(|number| self.at.is_none_or(|at| at == *number))
-                    .map(|at| Point { story, fault, at })
-                    .collect();
-                groups.push(points);
-            }
-        }
-        groups.retain(|points| !points.is_empty());
-        let counts = groups
-            .iter()
-            .filter_map(|points| points.first().map(|first| (first.story.name, first.fault, points.len())))
-            .collect();
-        let all: usize = groups.iter().map(Vec::len).sum();
-        let wanted = self.points.unwrap_or(all).min(all);
-        let mut taken = Vec::new();
-        for (index, points) in groups.iter().enumerate() {
-            let share = (points.len() * wanted).div_ceil(all.max(1));
-            // Each group begins elsewhere in its stride, so that together they visit more of the calls.
-            let offset = index * points.len() / groups.len() / share.max(1);
-            taken.extend(
-                (0..share).filter_map(|step| points.get((step * points.len() + offset) / share)).copied(),
-            );
-        }
-        (taken, counts)
-    }
-}
-
-/// Runs a story with a fault and once more without, and looks at what is left each time.
-fn interrupt(point: Point<'_>, bench: &Bench) -> Result<Option<Vec<String>>> {
-    let Point { story, fault, at } = point;
-    tree::write(&story.before, &bench.place())?;
-    let mut stamps = tree::read(&bench.place().join(ROOT))?.1;
-    let mut disk = match fault {
-        Fault::PowerCut(loss) => Some((Disk::new(&bench.place())?, loss)),
-        _ => None,
-    };
-    let (mut happened, mut unwatched) = (None, Ok(()));
-    let ended = bench.run(&mut |call| {
-        let mut did = happened.is_some();
-        let verdict = fault.verdict(at, call, &mut did);
-        if did && happened.is_none() {
-            happened = Some(format!("{} {:?}", call.name, call.touches));
-        }
-        if let (Some((disk, _)), Verdict::Go, Deed::Flush) = (&mut disk, verdict, call.deed) {
-            let flushed = match &call.descriptor {
-                Some(open) if !call.name.starts_with("sync") => disk.flush(open),
-                _ => disk.flush_all(),
-            };
-            unwatched = std::mem::replace(&mut unwatched, Ok(())).and(flushed);
-        }
-        verdict
-    })?;
-    unwatched?;
-    if let Some((disk, loss)) = disk {
-        happened.get_or_insert_with(|| "the end".to_owned());
-        disk.cut(loss)?;
-        stamps = tree::read(&bench.place().join(ROOT))?.1;
-    }
-    let Some(happened) = happened else { return Ok(None) };
-    let mut found = check::ending(story, bench, fault, &ended)?.0;
-    found.extend(check::right_after(story, bench, fault, &stamps)?.0);
-    let mut next = bench.run(&mut |_| Verdict::Go)?;
-    if bench.is_quarantined() {
-        found.extend(check::after_quarantine(story, bench, fault, &next)?.0);
-        bench.pardon()?;
-        next = bench.run(&mut |_| Verdict::Go)?;
-    }
-    found.extend(check::after_next_run(story, bench, &next, &stamps)?.0);
-    if let Some(first) = found.first_mut() {
-        *first = format!("at {happened}\n      {first}");
-    }
-    Ok(Some(found))
-}
-
-/// Where to work: a directory in memory if there is one, for every run flushes a hundred files.
-fn directory() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    match env::var_os("HOLDFAST_FAULTS_DIR") {
-        Some(directory) => directory.into(),
-        None if memory.is_dir() => memory.to_owned(),
-        None => env::temp_dir(),
-    }
-}
-
-fn tell_calls(stories: &[Story]) {
-    for story in stories {
-        println!("{}", story.name);
-        for call in &story.calls {
-            let touches: Vec<_> = call.touches.iter().map(|path| path.display().to_string()).collect();
-            println!("  {:4} {:16} {}", call.number, call.name, touches.join(" -> "));
-        }
-    }
-}
-
-/// Tells what was done and found. Whether all is well.
-fn tell(visits: &[Visit<'_>], of: &[(&str, Fault, usize)]) -> bool {
-    let (mut taken, mut all, mut bad) = (0, 0, Vec::new());
-    for (name, fault, count) in of {
-        let here: Vec<_> =
-            visits.iter().filter(|(point, _)| point.story.name == *name && point.fault == *fault).collect();
-        let reached = here.iter().filter(|(_, found)| found.is_some()).count();
-        let found: Vec<_> = here
-            .iter()
-            .copied()
-            .filter(|(_, found)| found.as_ref().is_some_and(|found| !found.is_empty()))
-            .collect();
-        let missed = if reached == here.len() {
-            String::new()
-        } else {
-            format!(", {} not reached", here.len() - reached)
-        };
-        println!(
-            "{name:8} {:14} {reached:4} of {count:4} points, {} with findings{missed}",
-            fault.to_string(),
-            found.len()
-        );
-        taken += reached;
-        all += count;
-        bad.extend(found);
-    }
-    for (point, found) in bad.iter().take(MOST_TOLD) {
-        println!("\n--story {} --fault {} --at {}", point.story.name, point.fault, point.at);
-        found.iter().flatten().for_each(|finding| println!("    {finding}"));
-    }
-    println!("\n{taken} of {all} points, {} with findings", bad.len());
-    // The order of threads may cost a point or two at the end of a run; more would mean that nothing is tested.
-    let reached_most = taken * 100 >= visits.len() * 95;
-    if !reached_most {
-        println!("too many points were not reached: {} of {}", visits.len() - taken, visits.len());
-    }
-    bad.is_empty() && reached_most
+#[cfg(not(target_arch = "x86_64"))]
+fn main() -> anyhow::Result<()> {
+    anyhow::bail!("faults can only be made on x86-64")
 }

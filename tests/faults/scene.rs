@@ -5,8 +5,10 @@
 //! kinds can be told is in one of the stories.
 
 use std::{
+    env,
+    ffi::OsString,
     fs,
-    os::unix::fs::{PermissionsExt as _, symlink},
+    os::unix::fs::{PermissionsExt as _, chown, symlink},
     path::{Path, PathBuf},
 };
 
@@ -16,6 +18,7 @@ use harness::Command;
 use crate::{
     trace::{self, Call, Deed, Verdict},
     tree::{self, Stamps, Tree},
+    whole_host::WHOLE_HOST,
 };
 
 /// The server's side: another machine, which no power cut of the host reaches.
@@ -25,10 +28,25 @@ pub(crate) const ROOT: &str = "root";
 /// The agent's memory.
 pub(crate) const STATE: &str = "agent/state";
 
+const OLD: &str = include_str!("revisions/old.toml");
+const NEW: &str = include_str!("revisions/new.toml");
+const OWNERS_OLD: &str = include_str!("revisions/owners-old.toml");
+const OWNERS_NEW: &str = include_str!("revisions/owners-new.toml");
+
+/// Which agent it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Vehicle {
+    /// `holdfast try`, for which the place's root is the host.
+    Try,
+    /// The agent of [`crate::whole_host`], which may give files away.
+    WholeHost,
+}
+
 /// A story, ready to be interrupted.
 #[derive(Debug)]
 pub(crate) struct Story {
     pub(crate) name: &'static str,
+    pub(crate) vehicle: Vehicle,
     /// The place before the run.
     pub(crate) before: Tree,
     /// The root after a run without faults.
@@ -60,9 +78,8 @@ pub(crate) struct Bench {
 
 impl Bench {
     /// In `scratch`, with the command `holdfast`.
-    pub(crate) fn new(holdfast: PathBuf, scratch: &Path) -> Result<Self> {
-        fs::create_dir_all(scratch)?;
-        Ok(Self { holdfast, scratch: scratch.to_owned() })
+    pub(crate) fn new(holdfast: PathBuf, scratch: &Path) -> Self {
+        Self { holdfast, scratch: scratch.to_owned() }
     }
 
     /// The place that is run on.
@@ -71,20 +88,25 @@ impl Bench {
     }
 
     /// One pass of the agent.
-    pub(crate) fn run(&self, judge: &mut dyn FnMut(&Call) -> Verdict) -> Result<trace::Ended> {
-        let command = [self.holdfast.clone().into(), "try".into(), "--dir".into(), self.place().into()];
-        trace::run(&command, &self.place(), &self.scratch.join("output"), judge)
+    pub(crate) fn run(
+        &self,
+        vehicle: Vehicle,
+        judge: &mut dyn FnMut(&Call) -> Verdict,
+    ) -> Result<trace::Ended> {
+        let place = self.place();
+        let command: Vec<OsString> = match vehicle {
+            Vehicle::Try => {
+                vec![self.holdfast.clone().into(), "try".into(), "--dir".into(), place.clone().into()]
+            }
+            Vehicle::WholeHost => vec![env::current_exe()?.into(), WHOLE_HOST.into(), place.clone().into()],
+        };
+        trace::run(&command, &place, &self.scratch.join("output"), judge)
     }
 
     /// One pass that nothing disturbs.
-    fn pass(&self, code: i32) -> Result<()> {
-        let ended = self.run(&mut |_| Verdict::Go)?;
-        ensure!(
-            ended.code == Some(code),
-            "a run without faults ended with {:?}:\n{}",
-            ended.code,
-            ended.output
-        );
+    fn pass(&self, vehicle: Vehicle) -> Result<()> {
+        let ended = self.run(vehicle, &mut |_| Verdict::Go)?;
+        ensure!(ended.code == Some(0), "a run without faults ended with {:?}:\n{}", ended.code, ended.output);
         Ok(())
     }
 
@@ -199,21 +221,21 @@ impl Person<'_> {
 /// Prepares every story of which `wanted` says so.
 pub(crate) fn prepare(bench: &Bench, wanted: impl Fn(&str) -> bool) -> Result<Vec<Story>> {
     tree::remove(&bench.place())?;
-    bench.pass(0)?;
+    bench.pass(Vehicle::Try)?;
     let (author, person) = (Author(bench), Person(bench));
     author.git(&["rm", "-rq", "roles"])?;
     author.write("fleet.toml", "[guard]\nmax_removal_percent = 100\n")?;
     author.write("files/large", &"a line of a large file\n".repeat(20_000))?;
     let mut stories = Vec::new();
-    let mut tell = |name: &'static str, code: i32| -> Result<()> {
+    let mut tell = |name: &'static str, vehicle: Vehicle, code: i32| -> Result<()> {
         if wanted(name) {
-            stories.push(story(bench, name, code)?);
+            stories.push(story(bench, name, vehicle, code)?);
         }
         Ok(())
     };
 
     // A host that knows nothing, with a person's files on it.
-    author.publish(REVISION_A, true)?;
+    author.publish(OLD, true)?;
     tree::remove(&bench.place().join(STATE))?;
     tree::remove(&bench.place().join(ROOT))?;
     fs::create_dir(bench.place().join(ROOT))?;
@@ -228,17 +250,17 @@ pub(crate) fn prepare(bench: &Bench, wanted: impl Fn(&str) -> bool) -> Result<Ve
     .run()?;
     person.canaries()?;
     person.litter()?;
-    tell("first", 0)?;
+    tell("first", Vehicle::Try, 0)?;
 
     // It gets another revision.
-    bench.pass(0)?;
+    bench.pass(Vehicle::Try)?;
     fs::write(person.path("etc/app/seed"), "what the application made of it\n")?;
     person.litter()?;
-    author.publish(REVISION_B, true)?;
-    tell("change", 0)?;
+    author.publish(NEW, true)?;
+    tell("change", Vehicle::Try, 0)?;
 
     // Somebody changes things behind the agent's back.
-    bench.pass(0)?;
+    bench.pass(Vehicle::Try)?;
     person.litter()?;
     fs::write(person.path("etc/app/content"), "tampered\n")?;
     fs::set_permissions(person.path("etc/app/mode"), fs::Permissions::from_mode(0o666))?;
@@ -247,26 +269,35 @@ pub(crate) fn prepare(bench: &Bench, wanted: impl Fn(&str) -> bool) -> Result<Ve
     person.link("etc/app/link", "elsewhere")?;
     fs::remove_dir_all(person.path("srv/fresh"))?;
     fs::remove_file(person.path("etc/app/now-a-link"))?;
-    tell("drift", 0)?;
+    tell("drift", Vehicle::Try, 0)?;
 
     // A good revision, and on top of it one that nobody signed.
-    bench.pass(0)?;
-    author.publish(REVISION_A, true)?;
+    bench.pass(Vehicle::Try)?;
+    author.publish(OLD, true)?;
     let good = author.git(&["rev-parse", "HEAD"])?;
-    author.publish(REVISION_B, false)?;
-    tell("refused", 1)?;
+    author.publish(NEW, false)?;
+    tell("refused", Vehicle::Try, 1)?;
 
     // Everything leaves.
     author.git(&["reset", "--quiet", "--hard", good.trim()])?;
     author.git(&["push", "--quiet", "--force"])?;
-    bench.pass(0)?;
+    bench.pass(Vehicle::Try)?;
     author.publish("", true)?;
-    tell("removal", 0)?;
+    tell("removal", Vehicle::Try, 0)?;
+
+    // Things change hands.
+    bench.pass(Vehicle::Try)?;
+    let below_root = |revision: &str| revision.replace("ROOT", &person.path("").to_string_lossy());
+    author.publish(&below_root(OWNERS_OLD), true)?;
+    bench.pass(Vehicle::WholeHost)?;
+    chown(person.path("own/tampered"), Some(65534), Some(65534))?;
+    author.publish(&below_root(OWNERS_NEW), true)?;
+    tell("owners", Vehicle::WholeHost, 0)?;
     Ok(stories)
 }
 
 /// Runs the story of the place as it stands once, without faults, and puts the place back.
-fn story(bench: &Bench, name: &'static str, code: i32) -> Result<Story> {
+fn story(bench: &Bench, name: &'static str, vehicle: Vehicle, code: i32) -> Result<Story> {
     let place = bench.place();
     let (before, _) = tree::read(&place)?;
     // Nobody works there any more.
@@ -281,7 +312,7 @@ fn story(bench: &Bench, name: &'static str, code: i32) -> Result<Story> {
         None => tree::below(&before, ROOT),
         Some(old) => {
             bench.move_branch(old)?;
-            bench.pass(0)?;
+            bench.pass(vehicle)?;
             let (root, _) = tree::read(&place.join(ROOT))?;
             tree::write(&before, &place)?;
             root
@@ -289,7 +320,7 @@ fn story(bench: &Bench, name: &'static str, code: i32) -> Result<Story> {
     };
     let stamps_before = tree::read(&place.join(ROOT))?.1;
     let mut calls = Vec::new();
-    let ended = bench.run(&mut |call| {
+    let ended = bench.run(vehicle, &mut |call| {
         calls.push(call.clone());
         Verdict::Go
     })?;
@@ -302,6 +333,7 @@ fn story(bench: &Bench, name: &'static str, code: i32) -> Result<Story> {
     let (root, stamps) = tree::read(&place.join(ROOT))?;
     let story = Story {
         name,
+        vehicle,
         before: story_before,
         untouched: same(&stamps_before, &stamps),
         root,
@@ -333,122 +365,3 @@ pub(crate) fn names(directory: &Path) -> Result<Vec<PathBuf>> {
     names.sort();
     Ok(names)
 }
-
-const REVISION_A: &str = r#"
-[directory."/etc/app"]
-mode = "0750"
-
-[file."/etc/app/content"]
-content = "old\n"
-
-[file."/etc/app/mode"]
-content = "the same\n"
-
-[file."/etc/app/content-and-mode"]
-content = "old\n"
-mode = "0640"
-
-[file."/etc/app/large"]
-content = "small\n"
-
-[file."/etc/app/validated"]
-content = "valid: old\n"
-validate = ["grep", "-q", "^valid", "{path}"]
-
-[file."/etc/app/seed"]
-content = "the first\n"
-replace = false
-
-[file."/etc/app/found"]
-content = "by Holdfast\n"
-
-[file."/etc/app/secret"]
-content = "old secret\n"
-sensitive = true
-
-[file."/etc/app/leaves"]
-content = "for now\n"
-
-[symlink."/etc/app/link"]
-target = "content"
-
-[symlink."/etc/app/link-leaves"]
-target = "leaves"
-
-[file."/etc/app/now-a-link"]
-content = "a file\n"
-
-[directory."/srv/leaves"]
-
-[file."/srv/leaves/inside"]
-content = "for now\n"
-
-[directory."/srv/purged"]
-mode = "0700"
-purge = true
-
-[file."/srv/purged/stays"]
-content = "declared\n"
-"#;
-
-const REVISION_B: &str = r#"
-[directory."/etc/app"]
-mode = "0755"
-
-[file."/etc/app/content"]
-content = "new\n"
-
-[file."/etc/app/mode"]
-content = "the same\n"
-mode = "0600"
-
-[file."/etc/app/content-and-mode"]
-content = "new\n"
-mode = "4755"
-
-[file."/etc/app/large"]
-source = "files/large"
-
-[file."/etc/app/validated"]
-content = "valid: new\n"
-validate = ["grep", "-q", "^valid", "{path}"]
-
-[file."/etc/app/seed"]
-content = "the second\n"
-replace = false
-
-[file."/etc/app/found"]
-content = "by Holdfast\n"
-
-[file."/etc/app/secret"]
-content = "new secret\n"
-sensitive = true
-
-[symlink."/etc/app/link"]
-target = "large"
-
-[symlink."/etc/app/now-a-link"]
-target = "content"
-
-[file."/etc/app/fresh"]
-content = "new here\n"
-mode = "0400"
-
-[directory."/srv/fresh"]
-mode = "2770"
-
-[directory."/srv/fresh/deep"]
-
-[file."/srv/fresh/deep/inside"]
-content = "new here\n"
-
-[symlink."/srv/fresh/link"]
-target = "deep/inside"
-
-[directory."/srv/purged"]
-mode = "0700"
-purge = true
-
-[file."/srv/purged/stays"]
-content = "declared\n"
-"#;

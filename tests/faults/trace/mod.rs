@@ -12,8 +12,7 @@ use std::{
     env,
     ffi::OsString,
     fs::{self, File},
-    io::IoSliceMut,
-    os::unix::{ffi::OsStringExt as _, process::CommandExt as _},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::mpsc,
@@ -28,13 +27,13 @@ use nix::{
     sys::{
         ptrace::{self, Options},
         signal::{Signal, kill, raise},
-        uio::{RemoteIoVec, process_vm_readv},
         wait::{WaitPidFlag, WaitStatus, waitpid},
     },
     unistd::Pid,
 };
 
 mod calls;
+mod memory;
 
 pub(crate) use calls::Deed;
 use calls::{Entry, Flags, Operand};
@@ -47,9 +46,6 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// The most calls that a program may make: one that tries the same again and again is stopped.
 const MOST_CALLS: usize = 20_000;
-
-/// The longest path that is read, in bytes; `PATH_MAX`.
-const LONGEST_PATH: usize = 4096;
 
 /// A call that is about to be made.
 #[derive(Debug, Clone)]
@@ -284,7 +280,7 @@ impl<'a> Tracer<'a> {
             Flags::Argument(index) => argument(arguments, index),
             Flags::Pointed(index) => {
                 let mut how = [0; 8];
-                read_memory(pid, argument(arguments, index), &mut how)?;
+                memory::read(pid, argument(arguments, index), &mut how)?;
                 u64::from_ne_bytes(how)
             }
         };
@@ -319,12 +315,12 @@ impl<'a> Tracer<'a> {
             let path = match *operand {
                 Operand::Descriptor(index) => fs::read_link(calls::descriptor(pid, of(index))),
                 Operand::Path(index) => fs::read_link(format!("/proc/{pid}/cwd"))
-                    .and_then(|from| Ok(from.join(read_path(pid, of(index))?))),
+                    .and_then(|from| Ok(from.join(memory::read_path(pid, of(index))?))),
                 Operand::At(from, index) => fs::read_link(calls::descriptor(pid, of(from)))
                     .or_else(|why| {
                         if why.kind() == std::io::ErrorKind::NotFound { Ok(PathBuf::new()) } else { Err(why) }
                     })
-                    .and_then(|from| Ok(from.join(read_path(pid, of(index))?))),
+                    .and_then(|from| Ok(from.join(memory::read_path(pid, of(index))?))),
             };
             match path {
                 Ok(path) => touches.extend(path.strip_prefix(self.directory).map(Path::to_owned)),
@@ -353,30 +349,4 @@ fn argument_mut(registers: &mut libc::user_regs_struct, index: usize) -> &mut u6
         4 => &mut registers.r8,
         _ => &mut registers.r9,
     }
-}
-
-/// Fills `bytes` from the memory of a stopped process; gives how many could be read.
-fn read_memory(pid: Pid, address: u64, bytes: &mut [u8]) -> Result<usize, Errno> {
-    let base = usize::try_from(address).map_err(|_too_far| Errno::EFAULT)?;
-    let remote = [RemoteIoVec { base, len: bytes.len() }];
-    process_vm_readv(pid, &mut [IoSliceMut::new(bytes)], &remote)
-}
-
-/// The path that a stopped process has at `address`.
-fn read_path(pid: Pid, address: u64) -> std::io::Result<PathBuf> {
-    if address == 0 {
-        return Ok(PathBuf::new());
-    }
-    let mut bytes = vec![0; LONGEST_PATH];
-    // The page behind it may not be there: up to its edge first.
-    let edge = LONGEST_PATH - usize::try_from(address % LONGEST_PATH as u64).unwrap_or_default();
-    let (mut read, mut end) = (0, edge);
-    while !bytes.iter().take(read).any(|byte| *byte == 0) && read < LONGEST_PATH {
-        let Some(part) = bytes.get_mut(read..end) else { break };
-        read += read_memory(pid, address + read as u64, part)?;
-        end = LONGEST_PATH;
-    }
-    let length = bytes.iter().take(read).position(|byte| *byte == 0).unwrap_or(read);
-    bytes.truncate(length);
-    Ok(OsString::from_vec(bytes).into())
 }

@@ -6,7 +6,7 @@ use holdfast_schema::AbsolutePath;
 use nix::{
     errno::Errno,
     fcntl::{OFlag, openat},
-    sys::stat::{Mode, fchmod, fstat},
+    sys::stat::{FileStat, Mode, fchmod, fstat},
     unistd::{Gid, Uid, fchown, fsync},
 };
 
@@ -48,8 +48,21 @@ impl Editor {
                 place.in_the_way("a file with further hard links in a directory that others may write")
             );
         }
-        self.set_access_of(&node, access).map_err(|errno| place.error("change owner and mode of", errno))?;
+        self.narrow(&node, &raw, access)
+            .and_then(|()| self.set_access_of(&node, access))
+            .map_err(|errno| place.error("change owner and mode of", errno))?;
         fsync(&node).map_err(|errno| place.error("flush", errno))
+    }
+
+    /// Takes away what is not allowed afterwards before somebody else gets the node: in between nobody has a right that
+    /// they have neither before nor after.
+    fn narrow(&self, node: &File, now: &FileStat, access: &Owned) -> Result<(), Errno> {
+        let (mode, wanted) = (now.st_mode & 0o7777, u32::from(access.mode.bits()));
+        let stays = (now.st_uid, now.st_gid) == (access.uid, access.gid);
+        if self.files().tree.is_scratch() || stays || mode & !wanted == 0 {
+            return Ok(());
+        }
+        fchmod(node, Mode::from_bits_truncate(mode & wanted))
     }
 
     /// Owner first: a change of owner takes setuid and setgid away.
