@@ -31,13 +31,13 @@ pub(super) fn read_path(pid: Pid, address: u64) -> io::Result<PathBuf> {
     let mut bytes = vec![0; LONGEST_PATH];
     // The page behind it may not be there: up to its edge first.
     let edge = LONGEST_PATH - usize::try_from(address % LONGEST_PATH as u64).unwrap_or_default();
-    let (mut read, mut end) = (0, edge);
-    while !bytes.iter().take(read).any(|byte| *byte == 0) && read < LONGEST_PATH {
-        let Some(part) = bytes.get_mut(read..end) else { break };
-        read += read(pid, address + read as u64, part)?;
+    let (mut known, mut end) = (0, edge);
+    while !bytes.iter().take(known).any(|byte| *byte == 0) && known < LONGEST_PATH {
+        let Some(part) = bytes.get_mut(known..end) else { break };
+        known += read(pid, address + known as u64, part)?;
         end = LONGEST_PATH;
     }
-    let length = bytes.iter().take(read).position(|byte| *byte == 0).unwrap_or(read);
+    let length = bytes.iter().take(known).position(|byte| *byte == 0).unwrap_or(known);
     bytes.truncate(length);
     Ok(OsString::from_vec(bytes).into())
 }
