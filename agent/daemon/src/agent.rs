@@ -166,9 +166,11 @@ impl Agent {
             reached = self.poll() => reached,
             () = stop.wait() => return false,
         };
+        let quarantined = self.memory.quarantine.clone();
         self.converge_and_publish(stop).await;
-        // What could have cut the host off is confirmed at once, if it can be.
-        if self.is_confirming() && !stop.requested() {
+        // What could have cut the host off is confirmed at once, if it can be, and told at once if it was taken back.
+        let news = self.memory.quarantine != quarantined && self.unreachable.is_some();
+        if (self.is_confirming() || news) && !stop.requested() {
             tokio::select! {
                 _ = self.poll() => {}
                 () = stop.wait() => return reached,

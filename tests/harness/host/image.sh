@@ -8,6 +8,7 @@ set -eu
 mmdebstrap --quiet --variant=minbase \
     --include=systemd,systemd-sysv,dbus,ca-certificates,openssh-client,openssh-server,nftables,strace,procps,iproute2 \
     --customize-hook='rm -f "$1"/etc/apt/sources.list "$1"/etc/apt/apt.conf.d/docker-clean' \
+    --customize-hook='rm -f "$1"/etc/systemd/system/multi-user.target.wants/ssh.service' \
     --customize-hook='ln -sf /dev/null "$1"/etc/systemd/system/apt-daily.timer' \
     --customize-hook='ln -sf /dev/null "$1"/etc/systemd/system/apt-daily-upgrade.timer' \
     --customize-hook='ln -sf /dev/null "$1"/etc/systemd/system/dpkg-db-backup.timer' \

@@ -56,6 +56,8 @@ fn a_failing_package_blocks_only_what_needs_it() -> Result<()> {
     let site = Site::on(host, "")?;
     site.publish(
         r#"
+        [apply]
+        on_failure = "continue"
         [package.broken]
         [package.sound]
         [package.nowhere-to-be-found]

@@ -266,6 +266,7 @@ fn a_wrong_route_takes_itself_back() -> Result<()> {
 fn a_broken_sshd_config_never_takes_sshd_down() -> Result<()> {
     let site = Site::of("")?;
     let host = &site.host;
+    host.run(&["systemctl", "start", "ssh.service"])?;
     site.sync()?.success()?;
     let before = host.read_file("/etc/ssh/sshd_config")?;
     let main = host.property("ssh", "MainPID")?;

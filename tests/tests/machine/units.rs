@@ -83,6 +83,8 @@ fn a_unit_that_does_not_work_is_told_and_the_rest_goes_on() -> Result<()> {
     let site = Site::of("")?;
     site.publish(
         r#"
+        [apply]
+        on_failure = "continue"
         [unit."false.service"]
         content = "[Service]\nExecStart=/bin/false\n"
         active = true

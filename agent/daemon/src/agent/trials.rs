@@ -22,6 +22,13 @@ impl Agent {
         self.memory.trial.as_ref().is_some_and(|trial| matches!(trial.phase, Phase::Confirming(_)))
     }
 
+    /// Whether a revision was taken back and its author cannot see that yet.
+    pub fn is_quarantine_untold(&self) -> bool {
+        let told =
+            self.memory.published.status.as_ref().and_then(|status| status.revision.quarantined.as_ref());
+        self.memory.quarantine.as_ref().is_some_and(|quarantine| told != Some(&quarantine.commit.to_string()))
+    }
+
     /// Takes the trial as far as it goes for now.
     pub(super) async fn go_on_with_trial(&mut self, stop: &Stop) {
         let Some(trial) = self.memory.trial.clone() else { return };

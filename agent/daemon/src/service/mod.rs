@@ -30,6 +30,9 @@ const STOP_PATIENCE: Duration = Duration::from_secs(4);
 /// How soon the Git server is asked again while a change waits to be confirmed.
 const CONFIRM_AGAIN: Duration = Duration::from_secs(5);
 
+/// How soon the Git server is asked again while nobody was told that a revision was taken back.
+const TELL_AGAIN: Duration = Duration::from_secs(30);
+
 /// Listens at `path`, where only root may connect.
 ///
 /// # Errors
@@ -144,8 +147,13 @@ impl Service {
         };
         self.agent.tell_progress_to(None);
         self.due = Instant::now() + self.schedule.after_poll(reached);
-        if self.agent.is_confirming() {
-            self.due = self.due.min(Instant::now() + CONFIRM_AGAIN);
+        let urgent = match (self.agent.is_confirming(), self.agent.is_quarantine_untold()) {
+            (true, _) => Some(CONFIRM_AGAIN),
+            (false, true) => Some(TELL_AGAIN),
+            (false, false) => None,
+        };
+        if let Some(urgent) = urgent {
+            self.due = self.due.min(Instant::now() + urgent);
         }
         let snapshot = self.agent.snapshot(Some(self.due));
         if let Some(listener) = listener {

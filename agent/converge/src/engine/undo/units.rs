@@ -34,7 +34,8 @@ impl<H: Write> Undo<'_, H> {
     pub(super) async fn stop_units(&mut self) {
         for (unit, was) in self.units() {
             let Some(now) = self.unit_now(&unit).await else { continue };
-            if is_at_rest(&was) && !is_at_rest(&now) {
+            let failed = |unit: &UnitNow| unit.active == "failed";
+            if is_at_rest(&was) && (!is_at_rest(&now) || (failed(&now) && !failed(&was))) {
                 self.try_run(unit.as_str(), &control(&unit, UnitVerb::Stop)).await;
             }
             if is_enabled(&now.file_state) && !is_enabled(&was.file_state) {

@@ -75,6 +75,12 @@ impl Systemd {
         // The manager drops a unit that has ended, and with it how it ended, unless somebody holds on to it.
         let held = manager.ref_unit(unit.as_str()).await.is_ok();
         let result = run_job(&manager, unit, verb).await;
+        // What was told to stop has not failed by being stopped, or before.
+        if verb == UnitVerb::Stop
+            && let Err(error) = manager.reset_failed_unit(unit.as_str()).await
+        {
+            tracing::debug!(%unit, %error, "there is nothing to reset");
+        }
         if held && let Err(error) = manager.unref_unit(unit.as_str()).await {
             tracing::debug!(%unit, %error, "the unit could not be let go");
         }
