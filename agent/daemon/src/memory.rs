@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use holdfast_converge::ledger::{Ledger, LedgerStore};
 use holdfast_protocol::control::Pause;
 use holdfast_schema::{Sha256, status::StatusProblem};
-use holdfast_trust::{ObjectId, Ratchet};
+use holdfast_trust::{Object, ObjectId, ObjectKind, Ratchet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -24,6 +24,8 @@ pub struct Memory {
     /// A commit that this host's own status branch says it has verified, though its memory does not reach that far: a
     /// snapshot was restored. Nothing that does not lead over it is believed.
     pub floor: Option<ObjectId>,
+    /// The tags that stop the rollout, each a whole object: no server can make them forgotten.
+    pub halts: Vec<Object>,
     /// The tip that was seen last.
     pub attempt: Option<Attempt>,
     /// The revision in force.
@@ -63,6 +65,7 @@ const RATCHET: &str = "ratchet";
 /// A second copy, for a file that a disk has lost is no reason to forget what was verified.
 const RATCHET_COPY: &str = "ratchet.copy";
 const FLOOR: &str = "floor";
+const HALTS: &str = "halts";
 const MACHINE: &str = "machine";
 const ATTEMPT: &str = "attempt";
 const PUBLISHED: &str = "published";
@@ -97,6 +100,7 @@ impl Memory {
         let mut memory = Self {
             ratchet: ratchet(&store)?,
             floor: store.load(FLOOR)?,
+            halts: Vec::new(),
             ledger: Ledger::default(),
             rebuilt: false,
             pause: store.load(PAUSE)?,
@@ -115,6 +119,8 @@ impl Memory {
             Err(StoreError::Damaged { .. }) => memory.rebuilt = true,
         }
         memory.ledger.shrink_to_fit();
+        let halts: Option<Vec<Vec<u8>>> = or_forget(HALTS, memory.store.load(HALTS)).flatten();
+        memory.halts = halts.unwrap_or_default().into_iter().map(tag).collect();
         // These are only copies of what Git has: without them it is asked again.
         memory.applied = or_forget("applied", Applied::load(&memory.store, Slot::InForce)).flatten();
         memory.quarantine = or_forget(QUARANTINE, memory.store.load(QUARANTINE)).flatten();
@@ -291,6 +297,7 @@ impl Memory {
     pub fn introduced_anew(&mut self) -> Result<(), StoreError> {
         self.store.remove(ATTEMPT)?;
         self.store.remove(FLOOR)?;
+        self.halted(Vec::new())?;
         self.store.remove(RATCHET_COPY)?;
         self.store.remove(RATCHET)?;
         (self.attempt, self.floor, self.ratchet) = (None, None, None);
@@ -306,6 +313,24 @@ impl Memory {
     pub fn reminded(&mut self, floor: ObjectId) -> Result<(), StoreError> {
         self.store.save(FLOOR, &floor)?;
         self.floor = Some(floor);
+        Ok(())
+    }
+
+    /// Notes which tags stop the rollout.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing changes then.
+    pub fn halted(&mut self, halts: Vec<Object>) -> Result<(), StoreError> {
+        if halts == self.halts {
+            return Ok(());
+        }
+        let tags: Vec<&[u8]> = halts.iter().map(|halt| halt.data.as_slice()).collect();
+        if tags.is_empty() {
+            self.store.remove(HALTS)?;
+        } else {
+            self.store.save(HALTS, &tags)?;
+        }
+        self.halts = halts;
         Ok(())
     }
 
@@ -362,6 +387,10 @@ impl Memory {
         let line = serde_json::to_string(event).unwrap_or_default();
         self.store.append(HISTORY, &line, HISTORY_LIMIT)
     }
+}
+
+fn tag(data: Vec<u8>) -> Object {
+    Object { kind: ObjectKind::Tag, data }
 }
 
 /// The ratchet, from whichever copy is whole.

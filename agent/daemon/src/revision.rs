@@ -9,8 +9,8 @@ use holdfast_schema::{
     status::StatusProblem,
 };
 use holdfast_trust::{
-    IndexedObjects, Limits, ObjectId, Objects as _, Reason, Refusal, Request, Verified, check_state,
-    commit::Commit, trailer, tree::Mode, verify, walk,
+    Halt, IndexedObjects, Limits, Object, ObjectId, Objects as _, Reason, Refusal, Request, Verified,
+    check_state, commit::Commit, trailer, tree::Mode, verify, walk,
 };
 
 use crate::document;
@@ -28,12 +28,16 @@ pub struct Judgement {
     pub verified: Option<Verified>,
     /// Why the tip itself is not.
     pub problems: Vec<StatusProblem>,
+    /// The tags that stop the rollout; `None` if it did not come to that.
+    pub halts: Option<Vec<Object>>,
 }
 
 /// Judges a tip by its signatures. Pure but for reading the stream file.
 pub fn judge(objects: &StreamObjects, request: &Request<'_>) -> Judgement {
     let verification = verify(&**objects, request);
+    let tags = |halts: Vec<Halt>| halts.into_iter().map(|halt| halt.object).collect();
     Judgement {
+        halts: verification.halts.map(tags),
         verified: verification.verified,
         problems: verification.refused.iter().map(refusal).collect(),
     }

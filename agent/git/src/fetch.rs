@@ -52,15 +52,15 @@ pub(crate) struct Brought {
 }
 
 impl Wanted {
-    /// The tags on these commits. What others say of them is not asked for.
+    /// The tags on these commits, and those about the branch. What others say is not asked for.
     pub(crate) fn tags_on(&self, commits: &[ObjectId]) -> Result<Vec<ObjectId>, Fault> {
         let commits: HashSet<_> = commits.iter().collect();
-        let tags = self.tags.iter().filter(|tag| commits.contains(&tag.target));
+        let tags = self.tags.iter().filter(|tag| tag.is_of_branch() || commits.contains(&tag.target));
         let tags: Vec<_> = tags.map(|tag| tag.id).collect::<BTreeSet<_>>().into_iter().collect();
         let limit = Limits::default().tags;
         if tags.len() > limit as usize {
             return Err(Fault::Limit(format!(
-                "there are {} ok/ and reset/ tags on the commits, more than the limit of {limit}",
+                "there are {} ok/, reset/, stop/ and go/ tags, more than the limit of {limit}",
                 tags.len()
             )));
         }

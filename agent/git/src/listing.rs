@@ -7,8 +7,10 @@ use crate::error::Fault;
 #[cfg(test)]
 mod tests;
 
-/// The tags that could say something about a branch.
+/// The tags that could say something about a branch's commits, or about the branch.
 const APPROVALS: &str = "refs/tags/ok/";
+const STOPS: &str = "refs/tags/stop/";
+const GOES: &str = "refs/tags/go/";
 const RESETS: &str = "refs/tags/reset/";
 
 /// A branch, and whether its tags are asked for too.
@@ -26,10 +28,13 @@ impl Query<'_> {
         prefixes
     }
 
-    /// How the names of the tags begin. What stands in `ok/` is for one branch, a reset for the whole fleet.
+    /// How the names of the tags begin. A reset is for the whole fleet, the others for one branch.
     pub(crate) fn tag_prefixes(&self) -> Vec<String> {
         match self.reference.strip_prefix("refs/heads/").filter(|_| self.tags) {
-            Some(branch) => vec![format!("{APPROVALS}{branch}/"), RESETS.to_owned()],
+            Some(branch) => {
+                let of_branch = [APPROVALS, STOPS, GOES].map(|prefix| format!("{prefix}{branch}/"));
+                of_branch.into_iter().chain([RESETS.to_owned()]).collect()
+            }
             None => Vec::new(),
         }
     }
@@ -42,6 +47,13 @@ pub(crate) struct Tag {
     pub(crate) id: ObjectId,
     /// What is tagged, as the server says it; whoever gets the tag looks for themselves.
     pub(crate) target: ObjectId,
+}
+
+impl Tag {
+    /// Whether it says something whatever commit it is on.
+    pub(crate) fn is_of_branch(&self) -> bool {
+        self.name.starts_with(STOPS) || self.name.starts_with(GOES)
+    }
 }
 
 /// What a server listed.

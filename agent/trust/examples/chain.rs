@@ -104,6 +104,7 @@ fn measure(commits: &str) -> Result<(), Error> {
         introduction: &introduction,
         ratchet: None,
         floor: None,
+        halts: &[],
         clock: None,
         limits: &limits,
     };

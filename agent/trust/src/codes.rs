@@ -39,6 +39,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "Mend the first commit that is refused; or look at everything since the last verified commit and sign a tag with the trailer `Vouch: COMMIT`: `holdfast trust ok` does both.",
     ),
     (
+        "E_HALTED",
+        "Somebody who may deploy stopped the rollout with a stop/ tag. What is in force stays so.",
+        "Ask who is named. As many people as a change needs lift it, each with a signed tag go/BRANCH/ANY-NAME whose message ends with the line `Lifts: ` and what `git rev-parse STOP-TAG` prints; deleting the stop does not.",
+    ),
+    (
         "E_INTENT",
         "The policy demands that a signed message says for which branch it is, and this one does not, so somebody may have moved the branch to work that was not meant to be deployed.",
         "Add the line `Deploy: BRANCH` at the end of the message with `git commit --amend -S`, or let people approve the commit with ok/ tags.",

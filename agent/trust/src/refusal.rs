@@ -2,7 +2,7 @@
 
 use crate::{
     Fingerprint, FleetId, ObjectId, ObjectKind, StoreError, UnixTime, codes, commit::CommitError,
-    limits::Exceeded, rules::RulesError, sshsig::SignatureError, walk::WalkError,
+    limits::Exceeded, rules::RulesError, sshsig::SignatureError, verify::Halt, walk::WalkError,
 };
 
 /// A commit that may not be applied. What was verified before it stays in force.
@@ -152,6 +152,18 @@ pub enum Reason {
         /// The last verified or the introduced commit.
         base: ObjectId,
     },
+    /// Somebody stopped the rollout.
+    #[error("{person} stopped the rollout on {time} with the tag {name}: \"{said}\"")]
+    Halted {
+        /// Who.
+        person: String,
+        /// When.
+        time: UnixTime,
+        /// The tag's name.
+        name: String,
+        /// What they said of it.
+        said: String,
+    },
     /// There is too much to verify.
     #[error("there is too much to verify: {0}")]
     Limit(Exceeded),
@@ -190,10 +202,18 @@ impl Reason {
             Self::Reference { .. } => "E_REF",
             Self::NotFastForward { .. } => "E_NOT_FAST_FORWARD",
             Self::Foxtrot { .. } => "E_FOXTROT",
+            Self::Halted { .. } => "E_HALTED",
             Self::Limit(_) => "E_LIMIT",
             Self::IntroducedKey { .. } => "E_INTRODUCTION",
             Self::Ratchet => "E_RATCHET",
         }
+    }
+}
+
+impl From<&Halt> for Reason {
+    fn from(halt: &Halt) -> Self {
+        let Halt { person, time, name, said, .. } = halt.clone();
+        Self::Halted { person, time, name, said }
     }
 }
 

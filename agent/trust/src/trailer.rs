@@ -10,6 +10,8 @@ pub(crate) const VOUCH: &str = "Vouch";
 
 /// The trailer that says what a revision's files are.
 pub(crate) const STATE: &str = "State-SHA256";
+/// The trailer that says which stop shall end.
+pub(crate) const LIFTS: &str = "Lifts";
 /// The trailers of a reset: which fleet, and which revisions it leads on from.
 pub(crate) const FLEET: &str = "Fleet";
 pub(crate) const FROM: &str = "From";

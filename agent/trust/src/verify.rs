@@ -12,6 +12,8 @@
 //! Where a history had to be rewritten, tags that are called `reset/<epoch>/<anything>` lead from the last verified commit to
 //! another one, if as many people sign them as may change `.trust/`.
 //!
+//! Tags that are called `stop/<branch>/<anything>` hold all of it, until `go/` tags let it go on.
+//!
 //! Of every commit on the chain the objects must hold the commit, its root tree and all of `.trust/`; every directory
 //! where the policy has rules about paths; and the tags. A file's content is not looked at.
 //!
@@ -31,6 +33,7 @@ use crate::{
 
 mod approvals;
 mod chain;
+mod halt;
 mod judge;
 mod quorums;
 mod reset;
@@ -38,6 +41,7 @@ mod reset;
 mod tests;
 
 use approvals::Approvals;
+pub use halt::Halt;
 use judge::{Judge, Walk};
 
 /// What is asked: may the branch `reference`, of which the server says that it is at `tip`, be believed?
@@ -54,6 +58,8 @@ pub struct Request<'a> {
     /// A commit that this host is known to have verified, though it kept nothing of it: what does not lead over it is
     /// refused.
     pub floor: Option<ObjectId>,
+    /// The tags of the stops that this host was shown before and that nobody had lifted.
+    pub halts: &'a [Object],
     /// The time, if the clock is known to be right.
     pub clock: Option<UnixTime>,
     /// How much is taken.
@@ -68,6 +74,9 @@ pub struct Verification {
     pub verified: Option<Verified>,
     /// Why the tip is not it. `None` means that the tip is verified.
     pub refused: Option<Refusal>,
+    /// The stops that nobody has lifted, as far as it came to them: whoever goes on from here later hands their tags to the
+    /// next request.
+    pub halts: Option<Vec<Halt>>,
 }
 
 /// A revision that may be applied. Nothing but [`verify`] makes one.
@@ -180,15 +189,19 @@ impl Verified {
 
 /// Verifies the branch. See the module.
 pub fn verify(objects: &dyn Objects, request: &Request<'_>) -> Verification {
-    let refuse = |refusal| Verification { verified: None, refused: Some(refusal) };
+    let refuse = |refusal| Verification { verified: None, refused: Some(refusal), halts: None };
     let approvals = match Approvals::gather(objects, request) {
         Ok(approvals) => approvals,
         Err(refusal) => return refuse(refusal),
     };
     let judge = Judge { objects, request, approvals };
-    let (link, chain) = match judge.start() {
+    let (link, mut chain) = match judge.start() {
         Ok(start) => start,
         Err(refusal) => return refuse(refusal),
+    };
+    let halts = match judge.halts(&link) {
+        Ok(halts) => halts,
+        Err(reason) => return refuse(Refusal { commit: request.tip, reason }),
     };
     let is_floor = |commit| request.floor.is_none_or(|floor| floor == commit);
     // Whether the walk has come to the floor, and whether what is verified has.
@@ -196,6 +209,10 @@ pub fn verify(objects: &dyn Objects, request: &Request<'_>) -> Verification {
     let mut above = met;
     let mut walk = Walk::new(link);
     let mut refused = None;
+    if let Some(halt) = halts.first().filter(|_| !chain.is_empty()) {
+        chain.clear();
+        refused = Some(Refusal { commit: request.tip, reason: halt.into() });
+    }
     for commit in chain.into_iter().rev() {
         met |= is_floor(commit);
         match judge.next(&walk, commit) {
@@ -211,13 +228,13 @@ pub fn verify(objects: &dyn Objects, request: &Request<'_>) -> Verification {
     let link = walk.link;
     if let Some(base) = request.floor.filter(|_| !above) {
         let behind = Refusal { commit: request.tip, reason: Reason::NotFastForward { base } };
-        return refuse(refused.unwrap_or(behind));
+        return Verification { halts: Some(halts), ..refuse(refused.unwrap_or(behind)) };
     }
     // What was verified when this host followed another branch stays in force, but is not what is asked for.
     if refused.is_none() {
         refused = judge.reference(&link.rules).err().map(|reason| Refusal { commit: link.commit, reason });
     }
-    Verification { verified: Some(Verified(link)), refused }
+    Verification { verified: Some(Verified(link)), refused, halts: Some(halts) }
 }
 
 /// Makes the introduction that names a commit.
@@ -243,6 +260,7 @@ pub fn introduce(
         introduction: &introduction,
         ratchet: None,
         floor: None,
+        halts: &[],
         clock: None,
         limits,
     };

@@ -86,6 +86,17 @@ fn check(remote: &Remote, repository: &Repository) -> Result<()> {
     let Some((known, tags)) = client.poll_tags(remote, Some(known), &base)? else { bail!("unchanged") };
     assert_eq!(tags, ["ok/main/carol"]);
 
+    // What is about the branch comes along whatever commit it is on.
+    tag(repository, "stop/main/why", &before)?;
+    tag(repository, "go/main/why", &side)?;
+    tag(repository, "stop/main2/why", &tip)?;
+    let Some((known, tags)) = client.poll_tags(remote, Some(known), &base)? else { bail!("unchanged") };
+    assert_eq!(tags, ["go/main/why", "ok/main/carol", "stop/main/why"]);
+    for name in ["stop/main/why", "go/main/why"] {
+        repository.git(["update-ref", "-d", &format!("refs/tags/{name}")])?;
+    }
+    let Some((known, _)) = client.poll_tags(remote, Some(known), &base)? else { bail!("unchanged") };
+
     // As long as nothing waits for a tag, none is looked at.
     tag(repository, "ok/main/dora", &tip)?;
     let settled = Known { tags: None, ..known };

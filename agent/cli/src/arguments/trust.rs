@@ -194,7 +194,8 @@ pub struct Reset {
 /// Show who may do what, and check the history
 ///
 /// Prints who may change what at a commit. With an introduction, or another commit to begin at, it also checks every commit
-/// from there on, as a host does, with the ok/ and reset/ tags of this clone, and tells which is refused and why.
+/// from there on, as a host does, with the ok/, reset/, stop/ and go/ tags of this clone, and tells which is
+/// refused and why.
 #[derive(Debug, Args)]
 #[command(after_long_help = "  holdfast trust show
       Show who may do what at HEAD.
@@ -221,7 +222,7 @@ pub struct Show {
     #[arg(long, value_name = "COMMIT", conflicts_with = "introduction")]
     pub from: Option<String>,
 
-    /// Take it for good that a commit only waits for people's approval
+    /// Take it for good that a commit only waits for people, to approve it or to lift a stop
     #[arg(long, requires = "from")]
     pub waiting: bool,
 

@@ -48,6 +48,7 @@ pub(crate) fn fetch(
         introduction: &settings.introduction,
         ratchet,
         floor: None,
+        halts: &[],
         clock: synchronised.then(|| UnixTime::from_seconds(context.now.as_second())),
         limits: &Limits::default(),
     };

@@ -1,7 +1,7 @@
 //! `holdfast trust show`
 
 use holdfast_trust::{
-    Introduction, Limits, ObjectId, ObjectKind, Objects as _, Request, UnixTime, Verification,
+    Halt, Introduction, Limits, ObjectId, ObjectKind, Objects as _, Request, UnixTime, Verification,
     commit::Commit,
     introduction::InvalidIntroduction,
     policy::Quorum,
@@ -65,6 +65,19 @@ struct History {
     verified: Option<ObjectId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<Refused>,
+    /// The stops that nobody has lifted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stops: Vec<Stop>,
+}
+
+/// A stop that nobody has lifted.
+#[derive(Serialize)]
+struct Stop {
+    name: String,
+    person: String,
+    time: String,
+    said: String,
+    tag: ObjectId,
 }
 
 /// Why the commit is refused.
@@ -105,6 +118,7 @@ pub(crate) fn run(arguments: &Show, context: &Context) -> Result<Exit, Failure> 
                 introduction: &introduction,
                 ratchet: None,
                 floor: None,
+                halts: &[],
                 clock: Some(UnixTime::from_seconds(context.now.as_second())),
                 limits: &Limits::default(),
             };
@@ -112,8 +126,10 @@ pub(crate) fn run(arguments: &Show, context: &Context) -> Result<Exit, Failure> 
         }
     };
     let exit = match &history {
-        // Others can still say yes to it.
-        Some(History { refused: Some(Refused { code: "E_THRESHOLD", .. }), .. }) if arguments.waiting => {
+        // Others can still say yes to it, or let it go on.
+        Some(History { refused: Some(Refused { code: "E_THRESHOLD" | "E_HALTED", .. }), .. })
+            if arguments.waiting =>
+        {
             Exit::Success
         }
         Some(History { refused: Some(_), .. }) => Exit::Problem,
@@ -154,7 +170,13 @@ fn history(verification: &Verification) -> History {
             message: refusal.to_string(),
             remedy: refusal.remedy(),
         }),
+        stops: verification.halts.iter().flatten().map(stop).collect(),
     }
+}
+
+fn stop(halt: &Halt) -> Stop {
+    let Halt { name, person, time, said, tag, .. } = halt.clone();
+    Stop { name, person, time: time.to_string(), said, tag }
 }
 
 fn document(commit: ObjectId, rules: &Rules, signer: Option<String>, history: Option<History>) -> Document {
@@ -265,6 +287,11 @@ fn lines(
         lines.push(String::new());
         if let Some(verified) = history.verified {
             lines.push(format!("{} {verified}", Style::Good.of("verified:")));
+        }
+        for Stop { name, person, time, said, tag } in &history.stops {
+            let stopped = Style::Warning.of("stopped:");
+            lines.push(format!("{stopped} by {person} on {time} with {name}: {said}"));
+            lines.push(format!("  {} go/ tags that say \"Lifts: {tag}\"", Style::Good.of("lifted by")));
         }
         if let Some(Refused { code, message, remedy, .. }) = &history.refused {
             lines.push(format!("{} {message} [{code}]", Style::Bad.of("refused:")));

@@ -65,6 +65,7 @@ impl Standing {
             introduction: &self.introduction,
             ratchet: Some(&self.ratchet),
             floor: None,
+            halts: &[],
             clock: Some(UnixTime::from_seconds(context.now.as_second())),
             limits: &Limits::default(),
         };

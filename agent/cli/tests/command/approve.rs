@@ -165,6 +165,28 @@ fn the_hook_stops_what_hosts_would_not_follow() {
     push().expect(0);
 }
 
+/// The brake, by nothing but Git.
+#[test]
+fn a_stop_is_shown_until_it_is_lifted() {
+    let scene = fleet("team");
+    let base = scene.git("fleet", &["rev-parse", "HEAD"]).out;
+    let from = ["trust", "show", "HEAD", "--from", base.trim()];
+    let tag = ["tag", "-s", "stop/main/wait", "-m", "the certificate is wrong"];
+    scene.git("fleet", &tag).expect(0);
+    let stopped = "the certificate is wrong";
+    scene.holdfast_in("fleet", &from).expect(0).says("stopped:").says(stopped);
+    change(&scene, "web-2");
+    scene.holdfast_in("fleet", &from).expect(1).says("[E_HALTED]").says(stopped);
+    // To push what mends it is no mistake.
+    scene.holdfast_in("fleet", &[&from[..], &["--waiting"]].concat()).expect(0);
+    let json = scene.holdfast_in("fleet", &[&from[..], &["--json"]].concat()).expect(1).json();
+    let stop = scene.git("fleet", &["rev-parse", "stop/main/wait"]).out;
+    assert_eq!(json["history"]["stops"][0]["tag"], stop.trim());
+    let message = format!("mended\n\nLifts: {stop}");
+    scene.git("fleet", &["tag", "-s", "go/main/wait", "-m", &message]).expect(0);
+    scene.holdfast_in("fleet", &from).expect(0).says("verified:");
+}
+
 #[test]
 fn a_message_that_says_what_for_is_left_as_it_is() {
     let scene = fleet("team");

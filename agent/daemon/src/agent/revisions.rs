@@ -91,7 +91,7 @@ impl Agent {
     async fn take(&mut self, seen: Seen, objects: StreamObjects) {
         let tip = seen.tip;
         let (introduction, ratchet) = (self.settings.introduction.clone(), self.memory.ratchet.clone());
-        let floor = self.memory.floor;
+        let (floor, halts) = (self.memory.floor, self.memory.halts.clone());
         let clock = clock::is_synchronised().unwrap_or(false).then(|| UnixTime::from_seconds(now()));
         let (judging, reference) = (Arc::clone(&objects), self.settings.reference());
         let judged = tokio::task::spawn_blocking(move || {
@@ -101,12 +101,19 @@ impl Agent {
                 introduction: &introduction,
                 ratchet: ratchet.as_ref(),
                 floor,
+                halts: &halts,
                 clock,
                 limits: &Limits::default(),
             };
             revision::judge(&judging, &request)
         });
         let Ok(mut judgement) = judged.await else { return };
+        if let Some(halts) = judgement.halts
+            && let Err(why) = self.memory.halted(halts)
+        {
+            self.meet("remember what stops the rollout", &why);
+            return;
+        }
         if let Some(verified) = judgement.verified {
             match self.adopt(tip, objects, &verified).await {
                 Ok(problems) => judgement.problems.extend(problems),

@@ -4,6 +4,7 @@
 mod ceiling;
 mod four_eyes;
 mod git;
+mod halt;
 mod identity;
 mod trials;
 

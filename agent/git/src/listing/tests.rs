@@ -18,13 +18,24 @@ fn only_what_was_asked_for_is_taken() {
         ("refs/tags/ok/main2/bob", Some(id(9))),
         ("refs/tags/ok/prod/bob", Some(id(9))),
         ("refs/tags/reset/4/bob", Some(id(8))),
+        ("refs/tags/stop/main/why", Some(id(7))),
+        ("refs/tags/stop/prod/why", Some(id(7))),
+        ("refs/tags/go/main/why", Some(id(7))),
         ("refs/tags/v1", Some(id(9))),
     ] {
         listing.take(&query, name, id(1), target);
     }
     assert_eq!(listing.tip, Some(id(1)));
     let names: Vec<_> = listing.tags.iter().map(|tag| tag.name.as_str()).collect();
-    assert_eq!(names, ["refs/tags/ok/main/bob", "refs/tags/reset/4/bob"]);
+    assert_eq!(
+        names,
+        [
+            "refs/tags/ok/main/bob",
+            "refs/tags/reset/4/bob",
+            "refs/tags/stop/main/why",
+            "refs/tags/go/main/why"
+        ]
+    );
     assert_eq!(listing.resets(), [id(8)]);
 }
 
@@ -33,7 +44,16 @@ fn a_branch_alone_is_one_prefix() {
     let query = Query { reference: "refs/heads/main", tags: false };
     assert_eq!(query.prefixes(), ["refs/heads/main"]);
     let query = Query { tags: true, ..query };
-    assert_eq!(query.prefixes(), ["refs/heads/main", "refs/tags/ok/main/", "refs/tags/reset/"]);
+    assert_eq!(
+        query.prefixes(),
+        [
+            "refs/heads/main",
+            "refs/tags/ok/main/",
+            "refs/tags/stop/main/",
+            "refs/tags/go/main/",
+            "refs/tags/reset/"
+        ]
+    );
 }
 
 #[test]

@@ -54,6 +54,7 @@ fn verified(fleet: &Fleet, first: ObjectId, tip: ObjectId) -> Verified {
         introduction: &introduction,
         ratchet: None,
         floor: None,
+        halts: &[],
         clock: None::<UnixTime>,
         limits: &Limits::default(),
     };

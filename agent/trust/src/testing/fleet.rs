@@ -186,6 +186,7 @@ impl Fleet {
             introduction: &introduction,
             ratchet,
             floor,
+            halts: &[],
             clock: None,
             limits,
         };
@@ -209,6 +210,7 @@ impl Fleet {
             introduction: &introduction,
             ratchet,
             floor: None,
+            halts: &[],
             clock,
             limits,
         };
@@ -244,6 +246,6 @@ pub(crate) fn unsigned(object: &Object) -> Object {
 
 /// In short: the verified commit and the code of the refusal.
 pub(crate) fn outcome(verification: &Verification) -> (Option<ObjectId>, Option<&'static str>) {
-    let Verification { verified, refused } = verification;
+    let Verification { verified, refused, .. } = verification;
     (verified.as_ref().map(crate::Verified::commit), refused.as_ref().map(crate::Refusal::code))
 }

@@ -1,16 +1,22 @@
-//! Tags that say something about commits: `ok/<branch>/<anything>` and `reset/<epoch>/<anything>`.
+//! Tags that say something about commits: `ok/<branch>/<anything>` and `reset/<epoch>/<anything>`; or about the branch:
+//! `stop/<branch>/<anything>` and `go/<branch>/<anything>`.
 
 use std::collections::HashMap;
 
 use super::Request;
 use crate::{ObjectId, ObjectKind, Objects, Reason, Refusal, limits::Exceeded, policy, tag::Tag};
 
+/// How the names of stops begin.
+pub(super) const STOP: &str = "stop/";
+
 /// The tags that approve a commit for the branch that is asked about, and those that lead a reset to it, by commit. Nobody
 /// has looked at their signatures.
 #[derive(Debug, Default)]
 pub(super) struct Approvals {
-    approvals: HashMap<ObjectId, Vec<ObjectId>>,
-    resets: HashMap<ObjectId, Vec<ObjectId>>,
+    approving: HashMap<ObjectId, Vec<ObjectId>>,
+    resetting: HashMap<ObjectId, Vec<ObjectId>>,
+    stops: Vec<ObjectId>,
+    goes: Vec<ObjectId>,
 }
 
 impl Approvals {
@@ -27,10 +33,15 @@ impl Approvals {
             if tag.kind != ObjectKind::Commit {
                 continue;
             }
-            if is_approval(tag.name, policy::branch(request.reference)) {
-                found.approvals.entry(tag.target).or_default().push(id);
+            let branch = policy::branch(request.reference);
+            if is_named(tag.name, "ok/", branch) {
+                found.approving.entry(tag.target).or_default().push(id);
+            } else if is_named(tag.name, STOP, branch) {
+                found.stops.push(id);
+            } else if is_named(tag.name, "go/", branch) {
+                found.goes.push(id);
             } else if reset_epoch(tag.name).is_some() {
-                found.resets.entry(tag.target).or_default().push(id);
+                found.resetting.entry(tag.target).or_default().push(id);
             }
         }
         Ok(found)
@@ -38,18 +49,28 @@ impl Approvals {
 
     /// The tags that approve a commit.
     pub(super) fn of(&self, commit: ObjectId) -> &[ObjectId] {
-        self.approvals.get(&commit).map_or(&[], Vec::as_slice)
+        self.approving.get(&commit).map_or(&[], Vec::as_slice)
+    }
+
+    /// The tags that stop the branch.
+    pub(super) fn stops(&self) -> &[ObjectId] {
+        &self.stops
+    }
+
+    /// The tags that let it go on.
+    pub(super) fn goes(&self) -> &[ObjectId] {
+        &self.goes
     }
 
     /// The tags that lead to a commit.
     pub(super) fn resets_to(&self, commit: ObjectId) -> &[ObjectId] {
-        self.resets.get(&commit).map_or(&[], Vec::as_slice)
+        self.resetting.get(&commit).map_or(&[], Vec::as_slice)
     }
 }
 
-/// Whether a tag's name is `ok/<branch>/` and one more part, which is anything.
-fn is_approval(name: &str, branch: &str) -> bool {
-    let rest = name.strip_prefix("ok/").and_then(|rest| rest.strip_prefix(branch)?.strip_prefix('/'));
+/// Whether a tag's name is, after `what`, `<branch>/` and one more part, which is anything.
+pub(super) fn is_named(name: &str, what: &str, branch: &str) -> bool {
+    let rest = name.strip_prefix(what).and_then(|rest| rest.strip_prefix(branch)?.strip_prefix('/'));
     rest.is_some_and(|rest| !rest.contains('/'))
 }
 

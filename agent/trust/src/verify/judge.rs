@@ -74,7 +74,7 @@ pub(super) struct Word<'a> {
 
 impl Word<'_> {
     /// Whose word it is, by the rules of commit `by`.
-    fn signer<'a>(&self, rules: &'a Rules, by: ObjectId) -> Result<&'a Signer, Reason> {
+    pub(super) fn signer<'a>(&self, rules: &'a Rules, by: ObjectId) -> Result<&'a Signer, Reason> {
         let key = || self.signature.key.fingerprint();
         let signer =
             rules.signers.find(&self.signature.key).ok_or_else(|| Reason::KeyUnknown { key: key(), by })?;

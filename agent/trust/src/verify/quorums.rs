@@ -38,7 +38,7 @@ pub(super) fn root(rules: &Rules) -> Needed<'_> {
 }
 
 /// Who may change what no rule is about.
-fn deploy(rules: &Rules) -> Needed<'_> {
+pub(super) fn deploy(rules: &Rules) -> Needed<'_> {
     match &rules.policy.roles {
         Some(Roles { deploy, .. }) => {
             Needed { what: "role deploy".to_owned(), quorum: Cow::Borrowed(deploy) }

@@ -16,6 +16,7 @@ mod beginning;
 mod chain;
 mod dates;
 mod differential;
+mod halt;
 mod malleability;
 mod objects;
 mod reset;

@@ -92,6 +92,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
             introduction: &fleet.introduction,
             ratchet: None,
             floor: None,
+            halts: &[],
             clock: None,
             limits: &Limits::default(),
         };

@@ -122,6 +122,28 @@ fn work_in_progress_that_is_moved_onto_main_is_refused() -> Result<()> {
     Ok(())
 }
 
+/// The brake, and who may let it go.
+#[test]
+fn a_rollout_that_somebody_stopped_is_held() -> Result<()> {
+    let site = good()?;
+    let fleet = &site.fleet;
+    fleet.tag("author", "stop/main/certificate", "the certificate is wrong")?;
+    site.sync()?.success()?;
+    site.publish(EVIL)?;
+    is_refused(&site, "E_HALTED", "the certificate is wrong")?;
+    // Whoever has the server cannot make it forgotten.
+    let stop = fleet.git(&["rev-parse", "stop/main/certificate"])?;
+    fleet.git(&["push", "--quiet", "origin", ":refs/tags/stop/main/certificate"])?;
+    site.host.run(&["systemctl", "restart", AGENT])?;
+    is_refused(&site, "E_HALTED", "author@example.org")?;
+    fleet.change(STATE, GOOD)?;
+    is_refused(&site, "E_HALTED", "")?;
+    fleet.tag("author", "go/main/mended", &format!("mended\n\nLifts: {stop}"))?;
+    site.sync()?.success()?;
+    assert_eq!(site.status()?.result, PassResult::Converged);
+    goes_on(&site)
+}
+
 /// The same people's other fleet, at the same address: a repository of its own, or one that began as this one.
 #[test]
 fn another_fleet_of_the_same_people_is_refused() -> Result<()> {

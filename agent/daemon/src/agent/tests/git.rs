@@ -133,14 +133,15 @@ impl Git {
         self.locked().tags.clear();
     }
 
-    /// Pushes a signed tag.
-    pub(super) fn tag(&self, name: &str, target: ObjectId, signer: &str, message: &str) {
+    /// Pushes a signed tag and gives its id.
+    pub(super) fn tag(&self, name: &str, target: ObjectId, signer: &str, message: &str) -> ObjectId {
         let mut server = self.locked();
         let time = UnixTime::from_seconds(server.time);
         let tagger = Identity::new(signer, signer, time);
         let new = NewTag { target, name, tagger, message };
         let id = server.objects.insert(new.sign(&person(signer)).unwrap()).unwrap();
         server.tags.insert(name.to_owned(), id);
+        id
     }
 
     fn add(&self, message: &str, files: &[(&str, &str)], key: Option<&SecretKey>) -> ObjectId {

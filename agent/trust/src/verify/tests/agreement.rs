@@ -345,6 +345,7 @@ fn more_tags_than_are_taken() {
             introduction: &introduction,
             ratchet: None,
             floor: None,
+            halts: &[],
             clock: None,
             limits,
         };

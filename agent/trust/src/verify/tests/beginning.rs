@@ -32,6 +32,7 @@ fn an_introduction_by_stock_git_and_a_chain_from_there() {
         introduction: &introduction,
         ratchet: None,
         floor: None,
+        halts: &[],
         clock: None,
         limits,
     };

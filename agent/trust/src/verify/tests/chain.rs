@@ -262,6 +262,7 @@ fn more_commits_than_are_taken() {
             introduction: &introduction,
             ratchet: None,
             floor: None,
+            halts: &[],
             clock: None,
             limits: &limits,
         };

@@ -30,6 +30,7 @@ fn judge(objects: &dyn Objects, first: ObjectId, tip: ObjectId) -> Verification 
         introduction: &introduction,
         ratchet: None,
         floor: None,
+        halts: &[],
         clock: None,
         limits,
     };

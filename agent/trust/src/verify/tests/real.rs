@@ -24,6 +24,7 @@ fn a_chain_by_stock_git_is_verified() {
         introduction: &introduction,
         ratchet: None,
         floor: None,
+        halts: &[],
         clock: None,
         limits: &Limits::default(),
     };

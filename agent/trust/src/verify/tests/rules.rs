@@ -85,6 +85,7 @@ fn moving_to_another_branch() {
             introduction: &introduction,
             ratchet: Some(&kept),
             floor: None,
+            halts: &[],
             clock: None,
             limits,
         };
