@@ -6,6 +6,7 @@
 //! - I4: the ratchet is where something was verified, and never goes back.
 //! - I5: no status says that all is well when it is not.
 //! - I7: nothing that is not managed is touched.
+//! - A run that has nothing to do changes nothing, not even for an instant.
 //!
 //! I6, no secret outside of its place, is looked for as far as I1 and I7 show it: nothing else appears in the root.
 
@@ -21,7 +22,7 @@ use holdfast_schema::status::{PassResult, Status};
 use crate::{
     fault::Fault,
     scene::{Bench, ROOT, STATE, Story, names},
-    trace::Ended,
+    trace::{Call, Deed, Ended},
     tree::{self, Body, Node, Stamps, Tree},
 };
 
@@ -163,6 +164,16 @@ pub(crate) fn after_next_run(
         }
     }
     Ok(findings)
+}
+
+/// Looks at what a run did that had nothing to do: it may open its lock and nothing else.
+pub(crate) fn quiet(calls: &[Call]) -> Findings {
+    let mut findings = Findings::default();
+    let lock = Path::new(STATE).join("lock");
+    for call in calls.iter().filter(|call| call.deed != Deed::Open || call.touches != [lock.as_path()]) {
+        findings.add("quiet", format!("with nothing to do, {} {:?}", call.name, call.touches));
+    }
+    findings
 }
 
 /// Whatever is not as it should be; a temporary file is I2's.

@@ -16,6 +16,8 @@ pub(crate) enum Fault {
     Kill,
     /// `kill -9` of everything, after the call.
     KillAfter,
+    /// `kill -9` of everything, before the call and again somewhere in the next run.
+    KillTwice,
     /// The power is cut before the call.
     PowerCut(Loss),
     /// The call fails, and those after it do not.
@@ -28,9 +30,10 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// All of them.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Kill,
         Self::KillAfter,
+        Self::KillTwice,
         Self::Once(Errno::ENOSPC),
         Self::From(Errno::ENOSPC),
         Self::Once(Errno::EDQUOT),
@@ -50,7 +53,7 @@ impl Fault {
     /// Whether a call can meet with it.
     pub(crate) fn can_hit(self, call: &Call) -> bool {
         match self {
-            Self::Kill | Self::KillAfter | Self::PowerCut(_) => true,
+            Self::Kill | Self::KillAfter | Self::KillTwice | Self::PowerCut(_) => true,
             Self::Short => call.deed == Deed::Write && call.length.is_some(),
             Self::Once(errno) | Self::From(errno) => match errno {
                 Errno::ENOSPC | Errno::EDQUOT => match call.deed {
@@ -74,7 +77,7 @@ impl Fault {
         }
         *happened = true;
         match self {
-            Self::Kill | Self::PowerCut(_) => Verdict::Kill,
+            Self::Kill | Self::KillTwice | Self::PowerCut(_) => Verdict::Kill,
             Self::KillAfter => Verdict::KillAfter,
             Self::Once(errno) | Self::From(errno) => Verdict::Fail(errno),
             Self::Short => Verdict::Short,
@@ -83,7 +86,7 @@ impl Fault {
 
     /// Whether the agent goes on to its own end.
     pub(crate) fn is_survived(self) -> bool {
-        !matches!(self, Self::Kill | Self::KillAfter | Self::PowerCut(_))
+        !matches!(self, Self::Kill | Self::KillAfter | Self::KillTwice | Self::PowerCut(_))
     }
 }
 
@@ -92,6 +95,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Kill => f.write_str("kill"),
             Self::KillAfter => f.write_str("kill-after"),
+            Self::KillTwice => f.write_str("kill-twice"),
             Self::Once(errno) => write!(f, "{errno:?}"),
             Self::From(errno) => write!(f, "{errno:?}-stays"),
             Self::Short => f.write_str("short-write"),

@@ -16,6 +16,7 @@ use anyhow::{Context as _, Result, ensure};
 use harness::Command;
 
 use crate::{
+    check,
     trace::{self, Call, Deed, Verdict},
     tree::{self, Stamps, Tree},
     whole_host::WHOLE_HOST,
@@ -101,6 +102,16 @@ impl Bench {
             Vehicle::WholeHost => vec![env::current_exe()?.into(), WHOLE_HOST.into(), place.clone().into()],
         };
         trace::run(&command, &place, &self.scratch.join("output"), judge)
+    }
+
+    /// Every call of one pass that nothing disturbs.
+    pub(crate) fn calls(&self, vehicle: Vehicle) -> Result<Vec<Call>> {
+        let mut calls = Vec::new();
+        self.run(vehicle, &mut |call| {
+            calls.push(call.clone());
+            Verdict::Go
+        })?;
+        Ok(calls)
     }
 
     /// One pass that nothing disturbs.
@@ -347,6 +358,8 @@ fn story(bench: &Bench, name: &'static str, vehicle: Vehicle, code: i32) -> Resu
         calls,
     };
     ensure!(story.calls.iter().any(|call| call.deed == Deed::Flush), "{name} flushed nothing");
+    let quiet = check::quiet(&bench.calls(vehicle)?);
+    ensure!(quiet.0.is_empty(), "after {name} without a fault: {quiet:?}");
     tree::write(&before, &place)?;
     Ok(story)
 }

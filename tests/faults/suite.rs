@@ -219,6 +219,13 @@ fn interrupt(point: Point<'_>, bench: &Bench) -> Result<Option<Vec<String>>> {
     let Some(happened) = happened else { return Ok(None) };
     let mut found = check::ending(story, bench, fault, &ended)?.0;
     found.extend(check::right_after(story, bench, fault, &stamps)?.0);
+    if fault == Fault::KillTwice {
+        // Anywhere, and at the same call every time.
+        let again = at * 7919 % story.calls.len() + 1;
+        let kill = |call: &trace::Call| if call.number == again { Verdict::Kill } else { Verdict::Go };
+        bench.run(story.vehicle, &mut |call| kill(call))?;
+        found.extend(check::right_after(story, bench, fault, &stamps)?.0);
+    }
     let mut next = bench.run(story.vehicle, &mut |_| Verdict::Go)?;
     if bench.is_quarantined() {
         found.extend(check::after_quarantine(story, bench, fault, &next)?.0);
@@ -226,6 +233,9 @@ fn interrupt(point: Point<'_>, bench: &Bench) -> Result<Option<Vec<String>>> {
         next = bench.run(story.vehicle, &mut |_| Verdict::Go)?;
     }
     found.extend(check::after_next_run(story, bench, &next, &stamps)?.0);
+    if fault == Fault::Kill {
+        found.extend(check::quiet(&bench.calls(story.vehicle)?).0);
+    }
     if let Some(first) = found.first_mut() {
         *first = format!("at {happened}\n      {first}");
     }
