@@ -145,8 +145,10 @@ pub(crate) fn after_next_run(
             findings.add("I2", format!("{} is left in the memory", name.display()));
         }
     }
-    if memory.join("originals/new").exists() {
-        findings.add("I2", "originals/new is left in the memory");
+    for path in
+        ["state/originals/new", "fetcher", "private"].map(|name| bench.place().join("agent").join(name))
+    {
+        leavings(&path, &mut findings)?;
     }
     let ratchet = bench.ratchet()?;
     if ratchet.as_ref() != Some(&story.ratchet) {
@@ -166,14 +168,38 @@ pub(crate) fn after_next_run(
     Ok(findings)
 }
 
-/// Looks at what a run did that had nothing to do: it may open its lock and nothing else.
+/// Looks at what a run did that had nothing to do: it may open its lock, and ask the server.
 pub(crate) fn quiet(calls: &[Call]) -> Findings {
     let mut findings = Findings::default();
-    let lock = Path::new(STATE).join("lock");
-    for call in calls.iter().filter(|call| call.deed != Deed::Open || call.touches != [lock.as_path()]) {
-        findings.add("quiet", format!("with nothing to do, {} {:?}", call.name, call.touches));
+    let (lock, connection) = (Path::new(STATE).join("lock"), Path::new("agent/private"));
+    for call in calls {
+        let is_lock = call.deed == Deed::Open && call.touches == [lock.as_path()];
+        let is_poll = call.touches.iter().all(|path| path.starts_with(connection));
+        if !is_lock && !is_poll {
+            findings.add("quiet", format!("with nothing to do, {} {:?}", call.name, call.touches));
+        }
     }
     findings
+}
+
+/// I2, of what the fetcher keeps.
+fn leavings(path: &Path, findings: &mut Findings) -> Result<()> {
+    if path.is_file() {
+        findings.add("I2", format!("{} is left", path.display()));
+    } else if path.is_dir() {
+        tree::walk(path, &mut |path, _| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with("ssh-")
+                || name.starts_with("tmp")
+                || name.ends_with(".lock")
+                || name.ends_with(".new")
+            {
+                findings.add("I2", format!("{} is left", path.display()));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
 }
 
 /// Whatever is not as it should be; a temporary file is I2's.

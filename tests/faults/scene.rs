@@ -19,13 +19,15 @@ use crate::{
     check,
     trace::{self, Call, Deed, Verdict},
     tree::{self, Stamps, Tree},
-    whole_host::WHOLE_HOST,
+    whole_host::{OVER_SSH, WHOLE_HOST},
 };
 
 /// The server's side: another machine, which no power cut of the host reaches.
 pub(crate) const SERVER: &str = "fleet.git";
 /// The host's root.
 pub(crate) const ROOT: &str = "root";
+/// Where the agent looks for programs first; what is there is hidden while the stories run.
+pub(crate) const PROGRAMS: &str = "/usr/local/sbin";
 /// The agent's memory.
 pub(crate) const STATE: &str = "agent/state";
 
@@ -41,6 +43,8 @@ pub(crate) enum Vehicle {
     Try,
     /// The agent of [`crate::whole_host`], which may give files away.
     WholeHost,
+    /// The same, which reaches its fleet over ssh.
+    OverSsh,
 }
 
 /// A story, ready to be interrupted.
@@ -78,9 +82,12 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// In `scratch`, with the command `holdfast`.
-    pub(crate) fn new(holdfast: PathBuf, scratch: &Path) -> Self {
-        Self { holdfast, scratch: scratch.to_owned() }
+    /// In `scratch`, with the command `holdfast`, and with an `ssh` that finds every server on this machine.
+    pub(crate) fn new(holdfast: PathBuf, scratch: &Path) -> Result<Self> {
+        let ssh = Path::new(PROGRAMS).join("ssh");
+        fs::write(&ssh, "#!/bin/sh\nfor command; do :; done\nexec sh -c \"$command\"\n")?;
+        fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755))?;
+        Ok(Self { holdfast, scratch: scratch.to_owned() })
     }
 
     /// The place that is run on.
@@ -100,6 +107,9 @@ impl Bench {
                 vec![self.holdfast.clone().into(), "try".into(), "--dir".into(), place.clone().into()]
             }
             Vehicle::WholeHost => vec![env::current_exe()?.into(), WHOLE_HOST.into(), place.clone().into()],
+            Vehicle::OverSsh => {
+                vec![env::current_exe()?.into(), WHOLE_HOST.into(), place.clone().into(), OVER_SSH.into()]
+            }
         };
         trace::run(&command, &place, &self.scratch.join("output"), judge)
     }
@@ -304,6 +314,11 @@ pub(crate) fn prepare(bench: &Bench, wanted: impl Fn(&str) -> bool) -> Result<Ve
     chown(person.path("own/tampered"), Some(65534), Some(65534))?;
     author.publish(&below_root(OWNERS_NEW), true)?;
     tell("owners", Vehicle::WholeHost, 0)?;
+
+    // And back, from a server that is somewhere else: the fetcher has a copy, and adds to it.
+    bench.pass(Vehicle::OverSsh)?;
+    author.publish(&below_root(OWNERS_OLD), true)?;
+    tell("fetch", Vehicle::OverSsh, 0)?;
     Ok(stories)
 }
 

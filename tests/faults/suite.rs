@@ -23,14 +23,14 @@ use crate::{
     scene::{self, Bench, ROOT, Story},
     trace::{self, Deed, TRACED, Verdict},
     tree,
-    whole_host::{self, WHOLE_HOST},
+    whole_host::{self, OVER_SSH, WHOLE_HOST},
 };
 
 const HELP: &str = "\
 usage: cargo test -p holdfast-tests --test faults -- [OPTION...]
 
   --points NUMBER   how many points to take, spread evenly; by default all
-  --story NAME      only this story: first, change, drift, refused, removal, owners
+  --story NAME      only this story: first, change, drift, refused, removal, owners, fetch
   --fault NAME      only this fault, such as kill, ENOSPC or ENOSPC-stays
   --at NUMBER       only at this call, and the place is kept to look at
   --trace           only tells every call of each story, and interrupts none
@@ -70,7 +70,8 @@ pub(crate) fn run() -> Result<ExitCode> {
         trace::become_program(arguments)?;
     } else if first.as_deref() == Some(OsStr::new(WHOLE_HOST)) {
         let place = arguments.next().context("no place is named")?;
-        return whole_host::pass(Path::new(&place));
+        let over_ssh = arguments.next().is_some_and(|last| last == OVER_SSH);
+        return whole_host::pass(Path::new(&place), over_ssh);
     }
     let Some(settings) = Settings::parse(lexopt::Parser::from_env())? else {
         print!("{HELP}");
@@ -82,8 +83,9 @@ pub(crate) fn run() -> Result<ExitCode> {
         std::fs::canonicalize(&holdfast).with_context(|| format!("find {}", holdfast.display()))?;
     let work = tempfile::Builder::new().prefix("holdfast-faults-").tempdir()?;
     let bench = || -> Result<Bench> {
-        own_memory_filesystem(work.path())?;
-        Ok(Bench::new(holdfast.clone(), work.path()))
+        let own = [work.path(), Path::new(scene::PROGRAMS)];
+        own_memory_filesystems(&own)?;
+        Bench::new(holdfast.clone(), work.path())
     };
 
     let wanted = |name: &str| settings.story.as_deref().is_none_or(|only| only == name);
@@ -242,14 +244,17 @@ fn interrupt(point: Point<'_>, bench: &Bench) -> Result<Option<Vec<String>>> {
     Ok(Some(found))
 }
 
-/// Gives this thread and all that it starts a filesystem of their own at `path`, in memory: every run flushes a hundred
-/// files, and every worker needs the same paths, for some stories have them in their revisions.
-fn own_memory_filesystem(path: &Path) -> Result<()> {
+/// Gives this thread and all that it starts filesystems of their own in these places, in memory: every run flushes a
+/// hundred files, and every worker needs the same paths, for some stories have them in their revisions.
+fn own_memory_filesystems(places: &[&Path]) -> Result<()> {
     let nothing = None::<&str>;
-    unshare(CloneFlags::CLONE_NEWNS)
-        .and_then(|()| mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing))
-        .and_then(|()| mount(Some("tmpfs"), path, Some("tmpfs"), MsFlags::empty(), Some("mode=0700")))
-        .with_context(|| format!("mount a filesystem in memory at {}, which needs root", path.display()))
+    let own = unshare(CloneFlags::CLONE_NEWNS)
+        .and_then(|()| mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing));
+    own.context("leave the mount namespace, which needs root")?;
+    places.iter().try_for_each(|place| {
+        mount(Some("tmpfs"), *place, Some("tmpfs"), MsFlags::empty(), Some("mode=0700"))
+            .with_context(|| format!("mount a filesystem in memory at {}", place.display()))
+    })
 }
 
 fn tell_calls(stories: &[Story]) {

@@ -22,25 +22,36 @@ use holdfast_agent::{
 };
 use holdfast_converge::host::LocalHost;
 use holdfast_git::{Fetcher, Place};
-use holdfast_protocol::fetch::{self, Credential, Failure, Reply, Request};
+use holdfast_protocol::fetch::{self, Credential, Failure, Reply, Request, Secret, Ssh};
 use holdfast_schema::status::PassResult;
 use holdfast_trust::{Object, sign::SecretKey};
 
-use crate::scene::SERVER;
+use crate::{scene::SERVER, tree};
 
 /// The first argument of the process that is this agent.
 pub(crate) const WHOLE_HOST: &str = "whole-host";
 
+/// The last argument if the fleet is reached over ssh: then the fetcher keeps a copy of it.
+pub(crate) const OVER_SSH: &str = "ssh";
+
 /// One pass with the memory and the server in `place`.
-pub(crate) fn pass(place: &Path) -> Result<ExitCode> {
+pub(crate) fn pass(place: &Path, over_ssh: bool) -> Result<ExitCode> {
     let agent = place.join("agent");
     let paths = Paths { config: agent.clone(), state: agent.join("state"), run: agent.join("run") };
     let key =
         SecretKey::parse(&fs::read(paths.host_key())?).map_err(|why| anyhow!("the host's key: {why}"))?;
     let _lock = Lock::take(&Store::open(&paths.state)?.path("lock"))?;
-    let fetcher = agent.join("fetcher");
-    let remote = InProcess(Mutex::new(Fetcher::new(Place { mirrors: fetcher.clone(), private: fetcher })));
-    let settings = settings(&paths, place)?;
+    // The service manager makes this one anew for each process.
+    let private = agent.join("private");
+    tree::remove(&private)?;
+    fs::create_dir(&private)?;
+    let remote = InProcess(Mutex::new(Fetcher::new(Place { mirrors: agent.join("fetcher"), private })));
+    let mut settings = settings(&paths, place)?;
+    if over_ssh {
+        settings.fleet.url = format!("ssh://server{}", settings.fleet.url);
+        settings.fleet.ssh =
+            Some(Ssh { key: Secret::new("no key".to_owned()), known_hosts: "no host".to_owned() });
+    }
     let host = LocalHost::new(&paths.state)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     tokio::task::LocalSet::new().block_on(&runtime, async {
