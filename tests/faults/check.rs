@@ -190,7 +190,7 @@ fn leavings(path: &Path, findings: &mut Findings) -> Result<()> {
         tree::walk(path, &mut |path, _| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if name.starts_with("ssh-")
-                || name.starts_with("tmp")
+                || name.trim_start_matches('.').starts_with("tmp")
                 || name.ends_with(".lock")
                 || name.ends_with(".new")
             {
