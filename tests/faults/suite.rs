@@ -10,7 +10,7 @@ use std::{
 };
 
 use nix::{
-    mount::{MsFlags, mount},
+    mount::{MntFlags, MsFlags, mount, umount2},
     sched::{CloneFlags, unshare},
 };
 
@@ -59,6 +59,16 @@ struct Point<'a> {
     at: usize,
 }
 
+/// Where everybody works; the directory can only go once nothing is mounted there.
+struct Work(tempfile::TempDir);
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        // If nothing was mounted yet, there is nothing to do.
+        let _nothing_mounted = umount2(self.0.path(), MntFlags::MNT_DETACH);
+    }
+}
+
 /// A point and what was found to be wrong there; `None` if the run ended before it came there.
 type Visit<'a> = (Point<'a>, Option<Vec<String>>);
 
@@ -81,11 +91,11 @@ pub(crate) fn run() -> Result<ExitCode> {
         env::var_os("HOLDFAST").context("HOLDFAST is not set: `tests/run faults` sets it")?.into();
     let holdfast =
         std::fs::canonicalize(&holdfast).with_context(|| format!("find {}", holdfast.display()))?;
-    let work = tempfile::Builder::new().prefix("holdfast-faults-").tempdir()?;
+    let work = Work(tempfile::Builder::new().prefix("holdfast-faults-").tempdir()?);
     let bench = || -> Result<Bench> {
-        let own = [work.path(), Path::new(scene::PROGRAMS)];
+        let own = [work.0.path(), Path::new(scene::PROGRAMS)];
         own_memory_filesystems(&own)?;
-        Bench::new(holdfast.clone(), work.path())
+        Bench::new(holdfast.clone(), work.0.path())
     };
 
     let wanted = |name: &str| settings.story.as_deref().is_none_or(|only| only == name);
@@ -106,8 +116,12 @@ pub(crate) fn run() -> Result<ExitCode> {
             let found = interrupt(*point, &bench)
                 .with_context(|| format!("{} {} at {}", point.story.name, point.fault, point.at))?;
             if settings.at.is_some() {
-                let kept =
-                    PathBuf::from(format!("{}.{}-{}", work.path().display(), point.story.name, point.fault));
+                let kept = PathBuf::from(format!(
+                    "{}.{}-{}",
+                    work.0.path().display(),
+                    point.story.name,
+                    point.fault
+                ));
                 tree::write(&tree::read(&bench.place())?.0, &kept)?;
                 println!("the place is kept: {}", kept.display());
             }
