@@ -23,6 +23,11 @@ pub fn command() -> Result<PathBuf> {
 
 /// The same package under another version, to upgrade to.
 pub fn with_version(version: &str) -> Result<(tempfile::TempDir, PathBuf)> {
+    with_agent(version, None)
+}
+
+/// The same with another program in the agent's place.
+pub fn with_agent(version: &str, agent: Option<&str>) -> Result<(tempfile::TempDir, PathBuf)> {
     let folder = tempfile::tempdir().context("make a scratch folder")?;
     let root = folder.path().join("root");
     Command::new(["dpkg-deb", "--raw-extract", &path()?.to_string_lossy(), &root.to_string_lossy()]).run()?;
@@ -33,6 +38,9 @@ pub fn with_version(version: &str) -> Result<(tempfile::TempDir, PathBuf)> {
         None => format!("{line}\n"),
     });
     fs::write(&control, lines.collect::<String>())?;
+    if let Some(agent) = agent {
+        fs::write(root.join("usr/libexec/holdfast/holdfast-agent"), agent)?;
+    }
     let deb = folder.path().join(format!("holdfast_{version}.deb"));
     Command::new([
         "dpkg-deb",

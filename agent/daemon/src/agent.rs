@@ -196,6 +196,7 @@ impl Agent {
 
     async fn begin(&mut self) {
         self.trouble.clear();
+        self.look_for_rescue().await;
         match self.host.facts().await {
             Ok(facts) => self.facts = facts,
             Err(why) => tracing::warn!("the host's facts are as they were: {}", one_line(&why)),

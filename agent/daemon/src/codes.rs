@@ -83,6 +83,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "see what the probe asks for, in the journals of the units that it is about",
     ),
     (
+        "E_UPGRADE",
+        "a new version of Holdfast did not come up in time; the old one was put back and took back the revision that brought it",
+        "see `journalctl -u holdfast-agent`; let another version take its place in Git",
+    ),
+    (
         "E_BLOCKED",
         "a resource was not tried, because something that it needs is not in order",
         "mend what it needs",

@@ -12,7 +12,7 @@ fn is_one_part(name: &str) -> bool {
         // See git-check-ref-format(1).
         && !name.starts_with(['.', '-'])
         && !name.ends_with('.')
-        && !name.ends_with(".lock")
+        && name.strip_suffix(".lock").is_none()
         && !["..", "@{", "//"].iter().any(|bad| name.contains(bad))
         && !name.contains(|c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\/".contains(c))
 }

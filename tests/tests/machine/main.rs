@@ -15,4 +15,5 @@ mod rollback;
 mod site;
 mod status;
 mod units;
+mod upgrades;
 mod walls;

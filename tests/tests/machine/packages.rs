@@ -1,12 +1,12 @@
-//! Packages on a real host: one transaction, failures of single packages, a held lock, the agent's own upgrade.
+//! Packages on a real host: one transaction, failures of single packages, a held lock.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::{AptRepository, Deb, Host, deb, wait};
+use harness::{AptRepository, Deb, Host, wait};
 use holdfast_schema::status::{PassResult, ResourceOutcome};
 
-use crate::site::{AGENT, Site};
+use crate::site::Site;
 
 #[test]
 fn all_changes_of_a_pass_are_one_transaction() -> Result<()> {
@@ -138,30 +138,4 @@ fn a_held_lock_is_waited_for_and_its_holder_named() -> Result<()> {
     assert_eq!(site.status()?.result, PassResult::Waiting);
     assert_eq!(host.property("somebody", "ActiveState")?, "active", "the holder was disturbed");
     Ok(())
-}
-
-#[test]
-fn the_agent_upgrades_itself() -> Result<()> {
-    let host = Host::boot("upgrade")?;
-    let (_folder, newer) = deb::with_version("99.0-1")?;
-    let repository = AptRepository::of(&[])?;
-    repository.add(&newer)?;
-    repository.serve_to(&host)?;
-    let site = Site::on(host, "")?;
-    site.sync()?.success()?;
-    let before = site.host.property(AGENT, "MainPID")?;
-
-    site.publish("[package.holdfast]\nversion = \"99.0-1\"\n[file.\"/etc/motd\"]\ncontent = \"new\"\n")?;
-    // The agent is restarted in the middle of this: what the command says then is its own affair.
-    site.sync()?;
-    wait::until("the new agent converges", Duration::from_mins(1), || {
-        let new = site.host.property(AGENT, "MainPID")?;
-        Ok(new != before
-            && new != "0"
-            && site.status()?.result == PassResult::Converged
-            && site.host.has("/etc/motd")?)
-    })?;
-    assert_eq!(site.host.package("holdfast")?, "ii  99.0-1");
-    assert_eq!(site.host.run(&["dpkg", "--audit"])?, "");
-    site.is_quiet()
 }

@@ -37,12 +37,15 @@ pub(super) enum Barrier {
     Reload,
     /// Units that start, restart, reload or have yet to show that they are healthy.
     Starts,
+    /// The transaction that changes Holdfast's own package: the agent is restarted in the middle of it.
+    Own,
 }
 
 impl Barrier {
     /// Where this action has to wait for others, if it has to.
     pub(super) fn of(action: &Action) -> Option<Self> {
         match action {
+            Action::Packages(transaction) if transaction.is_own() => Some(Self::Own),
             Action::Packages(_) => Some(Self::Packages),
             Action::ReloadManager => Some(Self::Reload),
             Action::ControlUnit { verb: UnitVerb::Stop, .. } => Some(Self::Stops),
@@ -77,7 +80,7 @@ impl<'a, H: Write> Run<'a, '_, H> {
             return true;
         }
         match barrier {
-            Barrier::Packages => self.packages(waiting).await,
+            Barrier::Packages | Barrier::Own => self.packages(waiting).await,
             Barrier::Reload => self.reload(&waiting).await,
             Barrier::Stops | Barrier::Starts => {
                 for waiting in waiting.chunks(SIDE_BY_SIDE) {

@@ -24,6 +24,8 @@ mod units;
 pub struct Undone {
     /// How many changes were made to put everything back.
     pub changes: u32,
+    /// Whether Holdfast's own package is another one, which is left to [`crate::host::Rescue`].
+    pub own: bool,
     /// What could not be put back, by its name: `/etc/motd`, `nginx.service`, `package nginx`.
     pub left: BTreeMap<String, Failure>,
 }

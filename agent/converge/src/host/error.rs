@@ -73,6 +73,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "see the unit's journal; the probe is asked again at every pass",
     ),
     (
+        "E_RESCUE",
+        "Holdfast did not upgrade itself, because the way back could not be prepared; or that way could not be taken",
+        "see the journal of holdfast-rescue.service, and try /usr/libexec/holdfast/rescue by hand",
+    ),
+    (
         "E_UNSUPPORTED",
         "this host lacks a facility that the resource needs",
         "do not declare it for this host: see `when`",
@@ -207,6 +212,14 @@ pub enum HostError {
         /// What the probe said.
         reason: String,
     },
+    /// The way back from an upgrade of Holdfast itself could not be prepared or taken.
+    #[error("{verb} the rescue of the old agent: {reason}")]
+    Rescue {
+        /// `arm`, `disarm` or `fire`.
+        verb: String,
+        /// Why not.
+        reason: String,
+    },
     /// This host has no such facility.
     #[error("{what} is not supported on this host")]
     Unsupported {
@@ -237,6 +250,7 @@ impl HostError {
             Self::ManagerGone { .. } => "E_SYSTEMD_GONE",
             Self::Unit { .. } => "E_UNIT",
             Self::Unhealthy { .. } => "E_UNHEALTHY",
+            Self::Rescue { .. } => "E_RESCUE",
             Self::Unsupported { .. } => "E_UNSUPPORTED",
         }
     }
@@ -255,6 +269,7 @@ impl HostError {
             | Self::PackageNotFound { .. }
             | Self::Unit { .. }
             | Self::Unhealthy { .. }
+            | Self::Rescue { .. }
             | Self::NoSuchAccount { .. }
             | Self::Command { .. } => Retry::Soon,
             Self::Invalid { .. } => Retry::NextRevision,
@@ -289,6 +304,9 @@ impl HostError {
             Self::ManagerGone { .. } => Some("check that dbus and systemd run"),
             Self::Unit { .. } => Some("see `systemctl status` and `journalctl -u` for the unit"),
             Self::Unhealthy { .. } => Some("see the unit's journal; the probe is asked again at every pass"),
+            Self::Rescue { .. } => Some(
+                "see the journal of holdfast-rescue.service, and try /usr/libexec/holdfast/rescue by hand",
+            ),
             Self::Command { .. }
             | Self::Package { .. }
             | Self::Packages { .. }

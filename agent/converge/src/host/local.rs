@@ -20,9 +20,13 @@ use super::{
     outside::{self, Outside, Unsuccessful},
     packages::{Installer, Packages},
     probe,
+    rescue::Rescue,
     systemd::Systemd,
 };
-use crate::plan::{Action, step::UnitVerb};
+use crate::plan::{
+    Action,
+    step::{OWN_PACKAGE, UnitVerb},
+};
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +53,8 @@ pub struct LocalHost {
     read: ReadOnlyHost,
     editor: Editor,
     outside: Rc<Outside>,
+    /// Puts an old agent back where a new one does not come up.
+    pub rescue: Rescue,
     /// There is none where systemd does not run the host.
     installer: Option<Installer>,
 }
@@ -127,10 +133,20 @@ impl LocalHost {
         })
     }
 
+    /// The new agent works: the old one is not needed any more.
+    pub async fn disarm_rescue(&self) -> Result<(), HostError> {
+        self.rescue.disarm(&self.outside).await
+    }
+
+    /// Has the old agent put back, which ends this one.
+    pub async fn fire_rescue(&self) -> Result<(), HostError> {
+        self.rescue.fire(&self.outside).await
+    }
+
     fn over(read: ReadOnlyHost, outside: Outside, installer: Option<Installer>) -> Self {
         let outside = Rc::new(outside);
         let editor = Editor::new(Rc::clone(&read.files), Rc::clone(&outside));
-        Self { read, editor, outside, installer }
+        Self { read, editor, outside, rescue: Rescue::default(), installer }
     }
 }
 
@@ -262,6 +278,9 @@ impl Write for LocalHost {
                 self.read.accounts.forget();
                 let installer = self.installer.as_ref();
                 let installer = installer.ok_or_else(|| unsupported("installing packages"))?;
+                if transaction.install.contains_key(OWN_PACKAGE) {
+                    self.rescue.arm(&self.outside).await?;
+                }
                 let result = installer.run(transaction).await;
                 self.read.accounts.forget();
                 result

@@ -22,10 +22,12 @@ mod local;
 mod outside;
 mod packages;
 pub mod probe;
+mod rescue;
 mod systemd;
 
 pub use error::{HostError, Retry};
 pub use local::{LocalHost, ReadOnlyHost};
+pub use rescue::Rescue;
 
 use crate::plan::Action;
 

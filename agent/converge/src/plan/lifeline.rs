@@ -5,7 +5,10 @@
 
 use holdfast_schema::HostState;
 
-use crate::journal::{Before, Recorded};
+use crate::{
+    journal::{Before, Recorded},
+    plan::{Action, step::PackageTransaction},
+};
 
 /// Paths: those that end in `/` with all that is in them, the others with whatever begins like them.
 const PATHS: [&str; 28] = [
@@ -104,7 +107,13 @@ pub fn touched(recorded: &Recorded, states: &[&HostState]) -> Option<String> {
         });
         (asked || begins(&PACKAGES, name)).then(|| format!("package {name}"))
     };
-    recorded.befores.iter().find_map(changed).or_else(|| recorded.packages.keys().find_map(package))
+    // Of a transaction that this process did not see the end of only the intent is known.
+    let intended = recorded.intents.iter().filter_map(|step| match &step.action {
+        Action::Packages(transaction) => Some(transaction),
+        _ => None,
+    });
+    let packages = recorded.packages.keys().chain(intended.flat_map(PackageTransaction::names));
+    recorded.befores.iter().find_map(changed).or_else(|| packages.into_iter().find_map(package))
 }
 
 fn is_path(path: &str) -> bool {

@@ -124,7 +124,23 @@ pub struct PackageTransaction {
     pub unhold: BTreeSet<String>,
 }
 
+/// The package that Holdfast itself is in.
+pub const OWN_PACKAGE: &str = "holdfast";
+
 impl PackageTransaction {
+    /// Whether it changes Holdfast itself.
+    pub fn is_own(&self) -> bool {
+        self.install.contains_key(OWN_PACKAGE)
+            || self.remove.contains(OWN_PACKAGE)
+            || self.purge.contains(OWN_PACKAGE)
+    }
+
+    /// Every package that it speaks of.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        let sets = [&self.repair, &self.remove, &self.purge, &self.hold, &self.unhold];
+        self.install.keys().chain(sets.into_iter().flatten())
+    }
+
     /// Adds everything of `other`. The two speak of different packages.
     pub fn merge(&mut self, other: PackageTransaction) {
         self.repair.extend(other.repair);

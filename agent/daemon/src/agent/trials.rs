@@ -1,5 +1,7 @@
 //! The trial of a candidate: applied whole, or taken back whole.
 
+use std::time::Duration;
+
 use holdfast_converge::{
     engine::{self, Stop},
     host::clock,
@@ -13,8 +15,16 @@ use super::{Agent, now, rfc3339};
 use crate::{
     applied::Slot,
     journal::JournalFiles,
+    revision::one_line,
     trial::{self, Judgement, Phase, Quarantine, Window},
 };
+
+/// What is there while an old agent could be put back, and once it was.
+const RESCUE: &str = "rescue";
+const RESCUED: &str = "rescue/fired";
+
+/// How much later than its own time to confirm an agent that does not come up is given up.
+const RESCUE_LATER: Duration = Duration::from_secs(30);
 
 impl Agent {
     /// Whether a change that could have cut the host off waits to be confirmed.
@@ -41,6 +51,8 @@ impl Agent {
     }
 
     async fn apply(&mut self, stop: &Stop) {
+        // The agent takes back what it can by itself; only one that does not come up has to be rescued.
+        self.host.rescue.give(self.candidate_apply().confirm_within + RESCUE_LATER);
         let Some(failed) = self.pass_over_candidate(stop).await else { return };
         if !failed.is_empty() {
             return self.failed(failed).await;
@@ -51,7 +63,7 @@ impl Agent {
             .flatten()
             .map(|revised| &revised.record.state)
             .collect();
-        let Some(lifeline) = lifeline::touched(&recorded, &states) else { return self.promote() };
+        let Some(lifeline) = lifeline::touched(&recorded, &states) else { return self.promote().await };
         let within = states.first().map(|state| state.apply.confirm_within).unwrap_or_default();
         tracing::info!("{lifeline} changed, so the Git server must be reached again within {within:?}");
         self.tell(|| format!("{lifeline} changed: the Git server must be reached again within {within:?}"));
@@ -62,7 +74,7 @@ impl Agent {
     async fn confirm(&mut self, window: &Window, stop: &Stop) {
         let Some(mut failed) = self.pass_over_candidate(stop).await else { return };
         if failed.is_empty() && self.reached_under == Some(self.candidate_commit()) {
-            return self.promote();
+            return self.promote().await;
         }
         let Some(over) = window.is_over(&clock::boot(), clock::uptime()) else {
             // The host was started anew: it gets the whole time once more.
@@ -121,7 +133,7 @@ impl Agent {
                     self.take_back(why).await;
                 }
             }
-            None => self.promote(),
+            None => self.promote().await,
         }
     }
 
@@ -151,7 +163,48 @@ impl Agent {
             Quarantine { commit: trial.commit, digest: trial.digest, since: rfc3339(now()), problems };
         match self.memory.taken_back(quarantine) {
             Ok(()) => self.end_journal_of(&recorded, trial.commit),
-            Err(why) => self.meet("remember that the revision was taken back", &why),
+            Err(why) => return self.meet("remember that the revision was taken back", &why),
+        }
+        if undone.own && self.is_rescue_armed() {
+            tracing::warn!("the agent before this one is put back");
+            if let Err(why) = self.host.fire_rescue().await {
+                tracing::error!(code = why.code(), "{}", one_line(&why));
+            }
+        } else {
+            self.disarm_rescue().await;
+        }
+    }
+
+    fn is_rescue_armed(&self) -> bool {
+        self.memory.store().path(RESCUE).exists()
+    }
+
+    async fn disarm_rescue(&self) {
+        if self.is_rescue_armed()
+            && let Err(why) = self.host.disarm_rescue().await
+        {
+            tracing::error!(code = why.code(), "{}", one_line(&why));
+        }
+    }
+
+    /// Whether this agent was put back in the place of one that did not come up. What brought that one is
+    /// taken back.
+    pub(super) async fn look_for_rescue(&mut self) {
+        if !self.memory.store().path(RESCUED).exists() {
+            return;
+        }
+        tracing::error!(
+            "the agent that was to come after this one did not come up, and this one was put back"
+        );
+        if let Some(trial) = &self.memory.trial {
+            let message = "the new agent did not come up, and the old one was put back".to_owned();
+            let mut why = vec![trial::own("E_UPGRADE", message, trial.commit)];
+            if let Phase::TakingBack(before) | Phase::Held(before) = &trial.phase {
+                why.extend(before.iter().cloned());
+            }
+            self.come_to(Phase::TakingBack(why));
+        } else {
+            self.disarm_rescue().await;
         }
     }
 
@@ -165,10 +218,11 @@ impl Agent {
     }
 
     /// Puts the candidate in force.
-    fn promote(&mut self) {
+    async fn promote(&mut self) {
         let commit = self.candidate_commit();
         match self.memory.promoted() {
             Ok(()) => {
+                self.disarm_rescue().await;
                 tracing::info!(revision = %commit, "revision {} is in force", commit.short());
                 self.end_journal(Slot::InForce);
             }

@@ -7,7 +7,10 @@ use crate::{
     engine::{Failure, record::difference},
     host::{HostError, PackageNow, Write},
     journal::{Before, Target},
-    plan::{Action, step::PackageTransaction},
+    plan::{
+        Action,
+        step::{OWN_PACKAGE, PackageTransaction},
+    },
 };
 
 /// How often the transaction is tried again without those packages that are in its way.
@@ -33,6 +36,8 @@ impl<H: Write> Undo<'_, H> {
             // What others changed meanwhile is theirs.
             wanted.retain(|name, _| self.recorded.packages.contains_key(name));
         }
+        // This very program would be stopped in the middle.
+        self.undone.own = wanted.remove(OWN_PACKAGE).is_some();
         if wanted.is_empty() {
             return false;
         }

@@ -31,6 +31,7 @@ fn every_code_is_explained() {
         HostError::ManagerGone { source: "gone".into() },
         HostError::Unit { unit: text(), reason: text() },
         HostError::Unhealthy { unit: text(), reason: text() },
+        HostError::Rescue { verb: text(), reason: text() },
         HostError::Unsupported { what: text() },
     ];
     let explained: Vec<&str> = CODES.iter().map(|(code, ..)| *code).collect();
