@@ -8,6 +8,7 @@ pub mod applied;
 pub mod ceiling;
 pub mod codes;
 pub mod document;
+pub mod freshness;
 pub mod journal;
 pub mod lock;
 pub mod memory;

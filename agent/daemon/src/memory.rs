@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use holdfast_converge::ledger::{Ledger, LedgerStore};
 use holdfast_protocol::control::Pause;
 use holdfast_schema::{Sha256, status::StatusProblem};
-use holdfast_trust::{Object, ObjectId, ObjectKind, Ratchet};
+use holdfast_trust::{Beat, Object, ObjectId, ObjectKind, Ratchet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     applied::{Applied, Slot},
+    freshness::Freshness,
     publish::Published,
     store::{Store, StoreError},
     trial::{self, Phase, Quarantine, Trial},
@@ -26,6 +27,8 @@ pub struct Memory {
     pub floor: Option<ObjectId>,
     /// The tags that stop the rollout, each a whole object: no server can make them forgotten.
     pub halts: Vec<Object>,
+    /// How fresh the branch is known to be; `None` if the policy has nobody say so.
+    pub freshness: Option<Freshness>,
     /// The tip that was seen last.
     pub attempt: Option<Attempt>,
     /// The revision in force.
@@ -65,6 +68,7 @@ const RATCHET: &str = "ratchet";
 /// A second copy, for a file that a disk has lost is no reason to forget what was verified.
 const RATCHET_COPY: &str = "ratchet.copy";
 const FLOOR: &str = "floor";
+const FRESHNESS: &str = "freshness";
 const HALTS: &str = "halts";
 const MACHINE: &str = "machine";
 const ATTEMPT: &str = "attempt";
@@ -101,6 +105,7 @@ impl Memory {
             ratchet: ratchet(&store)?,
             floor: store.load(FLOOR)?,
             halts: Vec::new(),
+            freshness: None,
             ledger: Ledger::default(),
             rebuilt: false,
             pause: store.load(PAUSE)?,
@@ -120,6 +125,7 @@ impl Memory {
         }
         memory.ledger.shrink_to_fit();
         let halts: Option<Vec<Vec<u8>>> = or_forget(HALTS, memory.store.load(HALTS)).flatten();
+        memory.freshness = or_forget(FRESHNESS, memory.store.load(FRESHNESS)).flatten();
         memory.halts = halts.unwrap_or_default().into_iter().map(tag).collect();
         // These are only copies of what Git has: without them it is asked again.
         memory.applied = or_forget("applied", Applied::load(&memory.store, Slot::InForce)).flatten();
@@ -331,6 +337,23 @@ impl Memory {
             self.store.save(HALTS, &tags)?;
         }
         self.halts = halts;
+        Ok(())
+    }
+
+    /// Notes a beat, if the policy `expects` any.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing changes then.
+    pub fn heard(&mut self, expects: bool, beat: Option<Beat>) -> Result<(), StoreError> {
+        let new = expects.then(|| self.freshness.clone().unwrap_or_default().heard(beat));
+        if new == self.freshness {
+            return Ok(());
+        }
+        match &new {
+            Some(freshness) => self.store.save(FRESHNESS, freshness)?,
+            None => self.store.remove(FRESHNESS)?,
+        }
+        self.freshness = new;
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use holdfast_schema::{
     status::StatusProblem,
 };
 use holdfast_trust::{
-    Halt, IndexedObjects, Limits, Object, ObjectId, Objects as _, Reason, Refusal, Request, Verified,
+    Beat, Halt, IndexedObjects, Limits, Object, ObjectId, Objects as _, Reason, Refusal, Request, Verified,
     check_state, commit::Commit, trailer, tree::Mode, verify, walk,
 };
 
@@ -30,6 +30,8 @@ pub struct Judgement {
     pub problems: Vec<StatusProblem>,
     /// The tags that stop the rollout; `None` if it did not come to that.
     pub halts: Option<Vec<Object>>,
+    /// The newest beat.
+    pub beat: Option<Beat>,
 }
 
 /// Judges a tip by its signatures. Pure but for reading the stream file.
@@ -38,6 +40,7 @@ pub fn judge(objects: &StreamObjects, request: &Request<'_>) -> Judgement {
     let tags = |halts: Vec<Halt>| halts.into_iter().map(|halt| halt.object).collect();
     Judgement {
         halts: verification.halts.map(tags),
+        beat: verification.beat,
         verified: verification.verified,
         problems: verification.refused.iter().map(refusal).collect(),
     }

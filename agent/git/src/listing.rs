@@ -11,6 +11,7 @@ mod tests;
 const APPROVALS: &str = "refs/tags/ok/";
 const STOPS: &str = "refs/tags/stop/";
 const GOES: &str = "refs/tags/go/";
+const BEATS: &str = "refs/tags/beat/";
 const RESETS: &str = "refs/tags/reset/";
 
 /// A branch, and whether its tags are asked for too.
@@ -33,7 +34,7 @@ impl Query<'_> {
         match self.reference.strip_prefix("refs/heads/").filter(|_| self.tags) {
             Some(branch) => {
                 let of_branch = [APPROVALS, STOPS, GOES].map(|prefix| format!("{prefix}{branch}/"));
-                of_branch.into_iter().chain([RESETS.to_owned()]).collect()
+                of_branch.into_iter().chain([format!("{BEATS}{branch}"), RESETS.to_owned()]).collect()
             }
             None => Vec::new(),
         }
@@ -52,7 +53,7 @@ pub(crate) struct Tag {
 impl Tag {
     /// Whether it says something whatever commit it is on.
     pub(crate) fn is_of_branch(&self) -> bool {
-        self.name.starts_with(STOPS) || self.name.starts_with(GOES)
+        [STOPS, GOES, BEATS].iter().any(|prefix| self.name.starts_with(prefix))
     }
 }
 

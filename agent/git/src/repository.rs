@@ -76,11 +76,17 @@ impl LocalRepository {
         Ok(branches)
     }
 
-    /// The object ids of the tags that can say something about a branch: those in `ok/`, `reset/`, `stop/` and `go/`.
+    /// The object ids of the tags that can say something about a branch: those in `ok/`, `reset/`, `stop/`, `go/` and `beat/`.
     fn approvals(&self) -> Vec<ObjectId> {
         let mut tags = Vec::new();
         let Ok(listing) = self.references.iter() else { return tags };
-        for prefix in [&b"refs/tags/ok/"[..], b"refs/tags/reset/", b"refs/tags/stop/", b"refs/tags/go/"] {
+        for prefix in [
+            &b"refs/tags/ok/"[..],
+            b"refs/tags/reset/",
+            b"refs/tags/stop/",
+            b"refs/tags/go/",
+            b"refs/tags/beat/",
+        ] {
             let Some(found) = prefix.try_into().ok().and_then(|prefix| listing.prefixed(prefix).ok()) else {
                 continue;
             };

@@ -56,5 +56,5 @@ pub use refusal::{Reason, Refusal};
 pub use state::{StateError, check_state, state};
 pub use store::{IndexedObjects, MemoryObjects, Objects, StoreError};
 pub use time::UnixTime;
-pub use verify::{Halt, Request, Verification, Verified, introduce, verify};
+pub use verify::{Beat, Halt, Request, Verification, Verified, introduce, verify};
 pub use walk::{File, WalkError, walk};

@@ -16,6 +16,9 @@
 //! people = ["alice", "bob", "carol"]
 //! need = 1
 //!
+//! [role.beat]                                  # whose signed tag says again and again which commit is the newest
+//! people = ["robot"]
+//!
 //! [[rule]]                                     # every rule that is about a path must be met
 //! paths = ["hosts/db-*", "roles/postgres/"]
 //! people = ["dora", "alice"]
@@ -61,13 +64,15 @@ pub struct Policy {
     pub rules: Vec<Rule>,
 }
 
-/// The two roles that a policy has if it has any.
+/// The roles that a policy has if it has any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Roles {
     /// Who may change `.trust/`.
     pub root: Quorum,
     /// Who may change what no rule is about.
     pub deploy: Quorum,
+    /// Of whom one says again and again which commit is the newest, if somebody has to.
+    pub beat: Option<Quorum>,
 }
 
 /// Who must agree to changes of certain paths.
@@ -175,6 +180,13 @@ struct Document {
 struct DocumentRoles {
     root: DocumentQuorum,
     deploy: DocumentQuorum,
+    beat: Option<DocumentBeat>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DocumentBeat {
+    people: Spanned<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -228,13 +240,18 @@ impl Policy {
                 .filter(|&seconds| seconds <= LONGEST_TOLERANCE)
                 .ok_or((text.span().start, PolicyProblem::Tolerance))?,
         };
-        let both = |DocumentRoles { root, deploy }: &DocumentRoles| {
+        let all = |DocumentRoles { root, deploy, beat }: &DocumentRoles| {
             let quorum = |role: &DocumentQuorum| quorum(&role.people, &role.need);
-            Ok(Roles { root: quorum(root)?, deploy: quorum(deploy)? })
+            let one = |role: &DocumentBeat| Ok(Quorum { people: named(&role.people)?, need: 1 });
+            Ok(Roles {
+                root: quorum(root)?,
+                deploy: quorum(deploy)?,
+                beat: beat.as_ref().map(one).transpose()?,
+            })
         };
         Ok(Self {
             fleet,
-            roles: document.role.as_ref().map(both).transpose()?,
+            roles: document.role.as_ref().map(all).transpose()?,
             rules: document.rule.iter().map(rule).collect::<Result<_, _>>()?,
             reference: document.reference.into_inner(),
             epoch: document.epoch,
@@ -250,7 +267,8 @@ impl Policy {
 
     /// Every quorum, with what it is for.
     pub(crate) fn quorums(&self) -> impl Iterator<Item = &Quorum> {
-        let roles = self.roles.iter().flat_map(|roles| [&roles.root, &roles.deploy]);
+        let roles =
+            self.roles.iter().flat_map(|roles| [&roles.root, &roles.deploy].into_iter().chain(&roles.beat));
         roles.chain(self.rules.iter().map(|rule| &rule.quorum))
     }
 }
@@ -264,9 +282,14 @@ fn check<T>(value: &Spanned<T>, wrong: impl FnOnce(&T) -> Option<PolicyProblem>)
     wrong(value.get_ref()).map_or(Ok(()), |problem| Err((value.span().start, problem)))
 }
 
-fn quorum(people: &Spanned<Vec<String>>, need: &Spanned<usize>) -> Result<Quorum, Fault> {
+fn named(people: &Spanned<Vec<String>>) -> Result<BTreeSet<String>, Fault> {
     let set: BTreeSet<String> = people.get_ref().iter().cloned().collect();
     check(people, |list| (list.is_empty() || list.len() != set.len()).then_some(PolicyProblem::People))?;
+    Ok(set)
+}
+
+fn quorum(people: &Spanned<Vec<String>>, need: &Spanned<usize>) -> Result<Quorum, Fault> {
+    let set = named(people)?;
     check(need, |need| (*need < 1 || *need > set.len()).then_some(PolicyProblem::Need(set.len())))?;
     Ok(Quorum { people: set, need: *need.get_ref() })
 }

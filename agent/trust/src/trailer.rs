@@ -12,6 +12,10 @@ pub(crate) const VOUCH: &str = "Vouch";
 pub(crate) const STATE: &str = "State-SHA256";
 /// The trailer that says which stop shall end.
 pub(crate) const LIFTS: &str = "Lifts";
+/// The trailers of a beat: which commit is the newest, the beat's number, and when it is stale.
+pub(crate) const TIP: &str = "Tip";
+pub(crate) const SEQUENCE: &str = "Seq";
+pub(crate) const UNTIL: &str = "Until";
 /// The trailers of a reset: which fleet, and which revisions it leads on from.
 pub(crate) const FLEET: &str = "Fleet";
 pub(crate) const FROM: &str = "From";

@@ -32,6 +32,7 @@ use crate::{
 };
 
 mod approvals;
+mod beat;
 mod chain;
 mod halt;
 mod judge;
@@ -41,6 +42,7 @@ mod reset;
 mod tests;
 
 use approvals::Approvals;
+pub use beat::Beat;
 pub use halt::Halt;
 use judge::{Judge, Walk};
 
@@ -77,6 +79,8 @@ pub struct Verification {
     /// The stops that nobody has lifted, as far as it came to them: whoever goes on from here later hands their tags to the
     /// next request.
     pub halts: Option<Vec<Halt>>,
+    /// The newest beat for what the server shows.
+    pub beat: Option<Beat>,
 }
 
 /// A revision that may be applied. Nothing but [`verify`] makes one.
@@ -167,6 +171,11 @@ impl Verified {
         self.0.rules.policy.fleet
     }
 
+    /// Whether somebody has to say again and again that the branch is the newest.
+    pub fn expects_beat(&self) -> bool {
+        self.0.rules.policy.roles.as_ref().is_some_and(|roles| roles.beat.is_some())
+    }
+
     /// Who may change what from here on.
     pub fn rules(&self) -> &Rules {
         &self.0.rules
@@ -189,7 +198,7 @@ impl Verified {
 
 /// Verifies the branch. See the module.
 pub fn verify(objects: &dyn Objects, request: &Request<'_>) -> Verification {
-    let refuse = |refusal| Verification { verified: None, refused: Some(refusal), halts: None };
+    let refuse = |refusal| Verification { verified: None, refused: Some(refusal), halts: None, beat: None };
     let approvals = match Approvals::gather(objects, request) {
         Ok(approvals) => approvals,
         Err(refusal) => return refuse(refusal),
@@ -201,6 +210,10 @@ pub fn verify(objects: &dyn Objects, request: &Request<'_>) -> Verification {
     };
     let halts = match judge.halts(&link) {
         Ok(halts) => halts,
+        Err(reason) => return refuse(Refusal { commit: request.tip, reason }),
+    };
+    let beat = match judge.beat(&link, &chain) {
+        Ok(beat) => beat,
         Err(reason) => return refuse(Refusal { commit: request.tip, reason }),
     };
     let is_floor = |commit| request.floor.is_none_or(|floor| floor == commit);
@@ -234,7 +247,7 @@ pub fn verify(objects: &dyn Objects, request: &Request<'_>) -> Verification {
     if refused.is_none() {
         refused = judge.reference(&link.rules).err().map(|reason| Refusal { commit: link.commit, reason });
     }
-    Verification { verified: Some(Verified(link)), refused, halts: Some(halts) }
+    Verification { verified: Some(Verified(link)), refused, halts: Some(halts), beat }
 }
 
 /// Makes the introduction that names a commit.

@@ -90,9 +90,10 @@ fn check(remote: &Remote, repository: &Repository) -> Result<()> {
     tag(repository, "stop/main/why", &before)?;
     tag(repository, "go/main/why", &side)?;
     tag(repository, "stop/main2/why", &tip)?;
+    tag(repository, "beat/main", &before)?;
     let Some((known, tags)) = client.poll_tags(remote, Some(known), &base)? else { bail!("unchanged") };
-    assert_eq!(tags, ["go/main/why", "ok/main/carol", "stop/main/why"]);
-    for name in ["stop/main/why", "go/main/why"] {
+    assert_eq!(tags, ["beat/main", "go/main/why", "ok/main/carol", "stop/main/why"]);
+    for name in ["stop/main/why", "go/main/why", "beat/main"] {
         repository.git(["update-ref", "-d", &format!("refs/tags/{name}")])?;
     }
     let Some((known, _)) = client.poll_tags(remote, Some(known), &base)? else { bail!("unchanged") };

@@ -214,6 +214,9 @@ fn quorums(rules: &Rules) -> Vec<Needed> {
     if let Some(roles) = &rules.policy.roles {
         all.push(needed(".trust".to_owned(), &roles.root));
         all.push(needed("all that no line below is about".to_owned(), &roles.deploy));
+        all.extend(
+            roles.beat.as_ref().map(|beat| needed("what beat/ tags say is the newest".to_owned(), beat)),
+        );
     }
     all.extend(rules.policy.rules.iter().map(|rule| {
         let paths: Vec<String> = rule.paths.iter().map(ToString::to_string).collect();

@@ -42,8 +42,9 @@ impl Agent {
         let attempt = attempt.filter(|attempt| self.memory.floor.is_none() || !attempt.problems.is_empty());
         let known = attempt.map(|attempt| Known {
             tip: attempt.tip,
-            // What waits for people's approval waits for their tags.
-            tags: (!attempt.problems.is_empty()).then(|| attempt.tags.clone()),
+            // What waits for people's approval waits for their tags, and beats are tags.
+            tags: (!attempt.problems.is_empty() || self.memory.freshness.is_some())
+                .then(|| attempt.tags.clone()),
         });
         match self.ask(known, None).await {
             Ok(Polled::Unchanged) => self.reached(),
@@ -115,6 +116,10 @@ impl Agent {
             return;
         }
         if let Some(verified) = judgement.verified {
+            if let Err(why) = self.memory.heard(verified.expects_beat(), judgement.beat) {
+                self.meet("remember the beat", &why);
+                return;
+            }
             match self.adopt(tip, objects, &verified).await {
                 Ok(problems) => judgement.problems.extend(problems),
                 // Not the revision's fault: it is asked for again at the next poll.

@@ -2,8 +2,9 @@
 
 use std::{io::Write as _, sync::Arc};
 
-use holdfast_converge::engine::Failure;
+use holdfast_converge::{engine::Failure, host::clock};
 use holdfast_schema::status::{ResourceOutcome, ResourceStatus, RevisionInfo, Status, StatusProblem};
+use holdfast_trust::UnixTime;
 
 use super::{Agent, now, rfc3339};
 use crate::{
@@ -45,6 +46,7 @@ impl Agent {
         problems.extend(self.unreachable.clone());
         problems.extend(self.rebuilt());
         problems.extend(self.cloned());
+        problems.extend(self.stale());
         problems.extend(self.trouble.iter().cloned());
         problems.extend(self.pass.unsaved.as_ref().map(unsaved));
         document::status(Parts {
@@ -65,6 +67,12 @@ impl Agent {
             pause: self.memory.pause.as_ref(),
             facts: self.facts.clone(),
         })
+    }
+
+    /// Whether nobody has said in time that the branch is the newest. Without a clock that is right nothing is said of it.
+    fn stale(&self) -> Option<StatusProblem> {
+        let freshness = self.memory.freshness.as_ref()?;
+        clock::is_synchronised()?.then(|| freshness.problem(UnixTime::from_seconds(now()))).flatten()
     }
 
     /// Notes the newest status on disk and in the history. A quiet cycle never comes here.

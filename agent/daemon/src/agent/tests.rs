@@ -1,6 +1,7 @@
 //! Whole cycles over a scratch root, with the Git side in memory. Each test draws the branch above what it asserts:
 //! `A` is the introduced commit, a commit in brackets is not signed.
 
+mod beat;
 mod ceiling;
 mod four_eyes;
 mod git;

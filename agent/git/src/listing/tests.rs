@@ -21,6 +21,7 @@ fn only_what_was_asked_for_is_taken() {
         ("refs/tags/stop/main/why", Some(id(7))),
         ("refs/tags/stop/prod/why", Some(id(7))),
         ("refs/tags/go/main/why", Some(id(7))),
+        ("refs/tags/beat/main", Some(id(7))),
         ("refs/tags/v1", Some(id(9))),
     ] {
         listing.take(&query, name, id(1), target);
@@ -33,7 +34,8 @@ fn only_what_was_asked_for_is_taken() {
             "refs/tags/ok/main/bob",
             "refs/tags/reset/4/bob",
             "refs/tags/stop/main/why",
-            "refs/tags/go/main/why"
+            "refs/tags/go/main/why",
+            "refs/tags/beat/main"
         ]
     );
     assert_eq!(listing.resets(), [id(8)]);
@@ -51,6 +53,7 @@ fn a_branch_alone_is_one_prefix() {
             "refs/tags/ok/main/",
             "refs/tags/stop/main/",
             "refs/tags/go/main/",
+            "refs/tags/beat/main",
             "refs/tags/reset/"
         ]
     );

@@ -43,7 +43,7 @@ fn tags_are_listed_with_what_they_tag() {
     assert_eq!(
         request,
         "0014command=ls-refs\n0010agent=git/x\n00010009peel\n001fref-prefix refs/heads/main\n\
-         0022ref-prefix refs/tags/ok/main/\n0024ref-prefix refs/tags/stop/main/\n0022ref-prefix refs/tags/go/main/\n0020ref-prefix refs/tags/reset/\n0000"
+         0022ref-prefix refs/tags/ok/main/\n0024ref-prefix refs/tags/stop/main/\n0022ref-prefix refs/tags/go/main/\n0023ref-prefix refs/tags/beat/main\n0020ref-prefix refs/tags/reset/\n0000"
     );
     let target = "2".repeat(40);
     let lines = [

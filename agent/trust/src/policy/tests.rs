@@ -93,7 +93,7 @@ fn quorums_that_make_no_sense() {
         (
             "[role.deploy]",
             "[role.depoly]",
-            "7:7: unknown field `depoly`, expected `root` or `deploy`".to_owned(),
+            "7:7: unknown field `depoly`, expected one of `root`, `deploy`, `beat`".to_owned(),
         ),
         (
             "need = 1",
@@ -103,6 +103,11 @@ fn quorums_that_make_no_sense() {
     ] {
         assert_eq!(error(&text(&ROLES.replace(from, to))), want);
     }
+    let beat = |people: &str| text(&format!("{ROLES}[role.beat]\npeople = {people}\n"));
+    assert_eq!(error(&beat("[]")), format!("11:10: {people}"));
+    let policy = Policy::parse(beat("[\"robot\"]").as_bytes()).unwrap();
+    assert_eq!(policy.roles.unwrap().beat.unwrap().to_string(), "1 of robot");
+    assert!(error(&(beat("[\"robot\"]") + "need = 1\n")).contains("unknown field `need`"));
     let only_root = ROLES.split("[role.deploy]").next().unwrap();
     assert_eq!(error(&text(only_root)), "4:2: missing field `deploy`");
     let rule = |paths: &str| text(&format!("[[rule]]\npaths = {paths}\npeople = [\"alice\"]\nneed = 1\n"));

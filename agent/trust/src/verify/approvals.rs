@@ -1,9 +1,9 @@
 //! Tags that say something about commits: `ok/<branch>/<anything>` and `reset/<epoch>/<anything>`; or about the branch:
-//! `stop/<branch>/<anything>` and `go/<branch>/<anything>`.
+//! `stop/<branch>/<anything>` and `go/<branch>/<anything>`, `beat/<branch>`.
 
 use std::collections::HashMap;
 
-use super::Request;
+use super::{Request, beat::is_beat};
 use crate::{ObjectId, ObjectKind, Objects, Reason, Refusal, limits::Exceeded, policy, tag::Tag};
 
 /// How the names of stops begin.
@@ -17,6 +17,7 @@ pub(super) struct Approvals {
     resetting: HashMap<ObjectId, Vec<ObjectId>>,
     stops: Vec<ObjectId>,
     goes: Vec<ObjectId>,
+    beats: Vec<ObjectId>,
 }
 
 impl Approvals {
@@ -40,6 +41,8 @@ impl Approvals {
                 found.stops.push(id);
             } else if is_named(tag.name, "go/", branch) {
                 found.goes.push(id);
+            } else if is_beat(tag.name, request.reference) {
+                found.beats.push(id);
             } else if reset_epoch(tag.name).is_some() {
                 found.resetting.entry(tag.target).or_default().push(id);
             }
@@ -60,6 +63,11 @@ impl Approvals {
     /// The tags that let it go on.
     pub(super) fn goes(&self) -> &[ObjectId] {
         &self.goes
+    }
+
+    /// The tags that say which commit is the newest.
+    pub(super) fn beats(&self) -> &[ObjectId] {
+        &self.beats
     }
 
     /// The tags that lead to a commit.

@@ -97,7 +97,7 @@ impl Judge<'_> {
     }
 }
 
-fn word<'a>(tag: &Tag<'a>) -> Option<Word<'a>> {
+pub(super) fn word<'a>(tag: &Tag<'a>) -> Option<Word<'a>> {
     let signature = Signature::parse(tag.signature?).ok()?;
     Some(Word { signature, payload: tag.payload, time: tag.tagger.time, message: tag.message })
 }

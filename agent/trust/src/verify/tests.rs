@@ -12,6 +12,7 @@ use crate::{
 };
 
 mod agreement;
+mod beat;
 mod beginning;
 mod chain;
 mod dates;
