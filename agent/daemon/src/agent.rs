@@ -50,6 +50,8 @@ pub struct Agent {
     pass: engine::Report,
     /// Whether the leavings of a killed process or of a failed pass were looked for.
     swept: bool,
+    /// How many trials in a row ended because of what is around them, such as a full disk.
+    passing: u32,
     /// Changes that no published status has told yet.
     untold: BTreeMap<ResourceId, ResourceStatus>,
     status: Option<Status>,
@@ -118,6 +120,7 @@ impl Agent {
             trouble: Vec::new(),
             pass: engine::Report::default(),
             swept: false,
+            passing: 0,
             untold: BTreeMap::new(),
             status: None,
             push_failure: None,
@@ -202,6 +205,7 @@ impl Agent {
             Err(why) => tracing::warn!("the host's facts are as they were: {}", one_line(&why)),
         }
         self.end_pause_that_is_over();
+        self.end_quarantine_that_is_over();
     }
 
     /// Makes one pass over the host, unless the agent is paused or has nothing yet to converge to.

@@ -64,7 +64,8 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "E_QUARANTINED",
         "a revision could not be applied whole, or the host was not healthy after it: what it changed was put back, the last \
          good revision stays in force, and nothing that says the same of this host is tried again",
-        "push a revision that mends it; or mend the host and run `holdfast retry` on it",
+        "push a revision that mends it; or mend the host and run `holdfast retry` on it. After a full or read-only disk it is \
+         tried again by itself, after a minute at first and an hour at most",
     ),
     (
         "E_HELD",

@@ -64,6 +64,29 @@ pub struct Quarantine {
     pub since: String,
     /// What failed, and what could not be put back.
     pub problems: Vec<StatusProblem>,
+    /// Until when it stays there, if not the revision failed but what is around it: see [`is_passing`]. `None`: until a
+    /// person says so.
+    #[serde(default)]
+    pub again: Option<Window>,
+}
+
+/// What is the matter with the host, and no revision's fault.
+const PASSING: [&str; 4] = ["E_DISK_FULL", "E_READ_ONLY", "E_JOURNAL", "E_LEDGER_SAVE"];
+
+/// How long a revision stays in quarantine because of such a thing at first; twice as long each time after that.
+const AGAIN: Duration = Duration::from_mins(1);
+
+/// How long at most.
+const AGAIN_AT_MOST: Duration = Duration::from_hours(1);
+
+/// Whether all that went wrong is the matter of the host, so that the same revision may do another time.
+pub fn is_passing(why: &[StatusProblem]) -> bool {
+    !why.is_empty() && why.iter().all(|problem| PASSING.contains(&problem.code.as_str()))
+}
+
+/// How long to wait before what failed `times` in a row for such a reason is tried again.
+pub fn wait(times: u32) -> Duration {
+    AGAIN.saturating_mul(2_u32.saturating_pow(times.saturating_sub(1))).min(AGAIN_AT_MOST)
 }
 
 /// What a pass over the candidate means for it.
@@ -142,7 +165,9 @@ impl Quarantine {
     pub fn problems(&self) -> Vec<StatusProblem> {
         let first = self.problems.first().map(|why| format!(", because {}", why.message)).unwrap_or_default();
         let code = "E_QUARANTINED";
-        let message = format!("revision {} was taken back on {}{first}", self.commit.short(), self.since);
+        let again = if self.again.is_some() { "; it is tried again after a while" } else { "" };
+        let message =
+            format!("revision {} was taken back on {}{first}{again}", self.commit.short(), self.since);
         std::iter::once(own(code, message, self.commit)).chain(self.problems.iter().cloned()).collect()
     }
 }

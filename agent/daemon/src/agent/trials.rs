@@ -151,6 +151,10 @@ impl Agent {
             undone.left.len()
         );
         self.tell(|| format!("revision {} was taken back", trial.commit.short()));
+        let again = trial::is_passing(&why).then(|| {
+            self.passing = self.passing.saturating_add(1);
+            Window::open(&clock::boot(), clock::uptime(), trial::wait(self.passing))
+        });
         let mut problems = why;
         problems.extend(undone.left.into_iter().map(|(name, failure)| StatusProblem {
             code: failure.code.to_owned(),
@@ -160,7 +164,7 @@ impl Agent {
             at: None,
         }));
         let quarantine =
-            Quarantine { commit: trial.commit, digest: trial.digest, since: rfc3339(now()), problems };
+            Quarantine { commit: trial.commit, digest: trial.digest, since: rfc3339(now()), problems, again };
         match self.memory.taken_back(quarantine) {
             Ok(()) => self.end_journal_of(&recorded, trial.commit),
             Err(why) => return self.meet("remember that the revision was taken back", &why),
@@ -172,6 +176,19 @@ impl Agent {
             }
         } else {
             self.disarm_rescue().await;
+        }
+    }
+
+    /// Lets a revision out of quarantine that only failed because of what is around it, once it has waited.
+    pub(super) fn end_quarantine_that_is_over(&mut self) {
+        let over = self
+            .memory
+            .quarantine
+            .as_ref()
+            .and_then(|quarantine| quarantine.again.as_ref())
+            .is_some_and(|window| window.is_over(&clock::boot(), clock::uptime()).unwrap_or(true));
+        if over && let Err(why) = self.memory.pardoned() {
+            self.meet("try the revision again", &why);
         }
     }
 
@@ -222,6 +239,7 @@ impl Agent {
         let commit = self.candidate_commit();
         match self.memory.promoted() {
             Ok(()) => {
+                self.passing = 0;
                 self.disarm_rescue().await;
                 tracing::info!(revision = %commit, "revision {} is in force", commit.short());
                 self.end_journal(Slot::InForce);

@@ -69,3 +69,13 @@ fn two_states_are_the_same_wherever_they_are_declared() {
     one.host = "web-2".parse().unwrap();
     assert_eq!(digest(&one), digest(&two));
 }
+
+#[test]
+fn what_is_the_hosts_matter_is_tried_again_later_and_later() {
+    let problem = |code: &str| own(code, String::new(), commit());
+    assert!(is_passing(&[problem("E_DISK_FULL"), problem("E_JOURNAL")]));
+    assert!(!is_passing(&[problem("E_DISK_FULL"), problem("E_VALIDATE")]));
+    assert!(!is_passing(&[]));
+    let minutes: Vec<u64> = [1, 2, 3, 7, 40].map(|times| wait(times).as_secs() / 60).into();
+    assert_eq!(minutes, [1, 2, 4, 60, 60]);
+}
