@@ -41,6 +41,12 @@ pub const CODES: &[(&str, &str, &str)] = &[
          whose record is lost is taken back",
     ),
     (
+        "E_STALE",
+        "the policy has somebody say again and again, by the tag beat/BRANCH, which commit is the newest, and nobody has in \
+         time: what is in force stays so, but the Git server may be holding back what is new",
+        STALE,
+    ),
+    (
         "E_STATUS_FOREIGN",
         "the host's status branch holds a commit that this host's key did not sign; it is left alone",
         "if another host has this name, enrol one of them anew; if this host was enrolled anew, delete the branch",
@@ -110,3 +116,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
 pub fn remedy(code: &str) -> Option<String> {
     CODES.iter().find(|(known, ..)| *known == code).map(|(.., remedy)| (*remedy).to_owned())
 }
+
+/// What mends it when nobody has said in time that the branch is the newest.
+pub(crate) const STALE: &str = "see whether the robot that makes the tag still runs and pushes, and whether the server shows this host \
+                                the branch that you see";

@@ -4,6 +4,8 @@ use holdfast_schema::status::StatusProblem;
 use holdfast_trust::{Beat, UnixTime};
 use serde::{Deserialize, Serialize};
 
+use crate::codes::STALE;
+
 #[cfg(test)]
 mod tests;
 
@@ -35,7 +37,7 @@ impl Freshness {
             Some(until) => format!("nobody has said since {until} that the branch is the newest"),
             None => "nobody has said yet that the branch is the newest".to_owned(),
         };
-        let remedy = Some(holdfast_trust::remedy("E_STALE").to_owned());
+        let remedy = Some(STALE.to_owned());
         Some(StatusProblem { code: "E_STALE".to_owned(), message, remedy, commit: None, at: None })
     }
 }

@@ -110,11 +110,6 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "Set `git config gpg.format ssh`, use a key of `ssh-keygen -t ed25519`, and sign with `git commit --amend -S`.",
     ),
     (
-        "E_STALE",
-        "The policy has somebody say again and again, by the tag beat/BRANCH, which commit is the newest, and nobody has in time. What is in force stays so, but the Git server may be holding back what is new.",
-        "See whether the robot that makes the tag still runs and pushes, and whether the server shows this host the branch that you see.",
-    ),
-    (
         "E_STATE",
         "A signed message says by State-SHA256 what the commit's files are, and they are something else.",
         "If the message was made before the last change, sign anew. Otherwise somebody attacks the repository: compare the \
