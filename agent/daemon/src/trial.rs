@@ -131,13 +131,15 @@ pub fn failing_before(told: &[ResourceStatus], old: &HostState, new: &HostState)
 
 /// What a pass over the candidate means for it. `tolerated` failed before.
 pub fn judge(report: &Report, tolerated: &BTreeSet<ResourceId>, commit: ObjectId) -> Judgement {
+    let fails = |id: &ResourceId| match report.outcomes.get(id) {
+        Some(Outcome::Failed(_)) => true,
+        // What waits for something else to end makes others wait, and nothing more.
+        Some(Outcome::Blocked { by }) => !matches!(report.outcomes.get(by), Some(Outcome::Waiting(_))),
+        _ => false,
+    };
     let told = report.resources();
-    let failed: Vec<StatusProblem> = told
-        .iter()
-        .filter(|status| matches!(status.outcome, ResourceOutcome::Failed | ResourceOutcome::Blocked))
-        .filter(|status| !tolerated.contains(&status.id))
-        .map(|status| problem(status, commit))
-        .collect();
+    let failed = told.iter().filter(|status| fails(&status.id) && !tolerated.contains(&status.id));
+    let failed: Vec<StatusProblem> = failed.map(|status| problem(status, commit)).collect();
     let waits = |outcome: &Outcome| matches!(outcome, Outcome::Waiting(_));
     if !failed.is_empty() {
         Judgement::Failed(failed)

@@ -26,6 +26,9 @@ pub struct Undone {
     pub changes: u32,
     /// Whether Holdfast's own package is another one, which is left to [`crate::host::Rescue`].
     pub own: bool,
+    /// Whether something outside Holdfast must end first, such as another run of the package manager: then it has to be
+    /// taken back again.
+    pub waits: bool,
     /// What could not be put back, by its name: `/etc/motd`, `nginx.service`, `package nginx`.
     pub left: BTreeMap<String, Failure>,
 }
@@ -69,8 +72,13 @@ impl<H: Write> Undo<'_, H> {
     /// Runs an action that is for `name`, and notes it if that fails.
     async fn try_run(&mut self, name: &str, action: &Action) {
         if let Err(error) = self.run(action, &Expected::Anything).await {
-            self.leave(name, Failure::from(&error));
+            self.fail(name, &error);
         }
+    }
+
+    fn fail(&mut self, name: &str, error: &HostError) {
+        self.undone.waits |= matches!(error, HostError::Busy { .. } | HostError::ManagerGone { .. });
+        self.leave(name, Failure::from(error));
     }
 
     fn leave(&mut self, name: &str, failure: Failure) {

@@ -1,6 +1,6 @@
 //! The trial of a candidate: applied whole, or taken back whole.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use holdfast_converge::{
     engine::{self, Stop},
@@ -143,6 +143,11 @@ impl Agent {
         let recorded = self.recorded();
         let files = JournalFiles::new(self.memory.store());
         let undone = engine::undo(&recorded, &files, &self.host).await;
+        if undone.waits {
+            // The next cycle goes on with it.
+            self.trouble.extend(left(undone.left, trial.commit));
+            return;
+        }
         tracing::warn!(
             revision = %trial.commit,
             "revision {} was taken back with {} changes; {} things could not be put back",
@@ -156,13 +161,7 @@ impl Agent {
             Window::open(&clock::boot(), clock::uptime(), trial::wait(self.passing))
         });
         let mut problems = why;
-        problems.extend(undone.left.into_iter().map(|(name, failure)| StatusProblem {
-            code: failure.code.to_owned(),
-            message: format!("{name} could not be put back: {}", failure.message),
-            remedy: failure.remedy.map(str::to_owned),
-            commit: Some(trial.commit.to_string()),
-            at: None,
-        }));
+        problems.extend(left(undone.left, trial.commit));
         let quarantine =
             Quarantine { commit: trial.commit, digest: trial.digest, since: rfc3339(now()), problems, again };
         match self.memory.taken_back(quarantine) {
@@ -265,4 +264,15 @@ impl Agent {
     fn candidate_commit(&self) -> ObjectId {
         self.memory.trial.as_ref().map_or_else(|| self.settings.introduction.commit, |trial| trial.commit)
     }
+}
+
+/// What could not be put back, as problems.
+fn left(left: BTreeMap<String, engine::Failure>, commit: ObjectId) -> impl Iterator<Item = StatusProblem> {
+    left.into_iter().map(move |(name, failure)| StatusProblem {
+        code: failure.code.to_owned(),
+        message: format!("{name} could not be put back: {}", failure.message),
+        remedy: failure.remedy.map(str::to_owned),
+        commit: Some(commit.to_string()),
+        at: None,
+    })
 }

@@ -46,6 +46,11 @@ fn what_a_pass_means() {
         matches!(judge(&blocked, &tolerated, commit()), Judgement::Failed(_)),
         "it is news that it cannot be"
     );
+    let waiting = report(&[
+        ("package:a", Outcome::Waiting(failure())),
+        ("file:/etc/b", Outcome::Blocked { by: "package:a".parse().unwrap() }),
+    ]);
+    assert_eq!(judge(&waiting, &[].into(), commit()), Judgement::NotYet, "nothing failed");
     let fine = report(&[("file:/etc/a", Outcome::Removed), ("file:/etc/b", Outcome::Differs(Vec::new()))]);
     assert_eq!(judge(&fine, &[].into(), commit()), Judgement::Whole);
     let stopped = Report { stopped: true, ..Report::default() };

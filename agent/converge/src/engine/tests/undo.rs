@@ -209,6 +209,22 @@ fn a_version_that_nobody_has_any_more_is_told_and_the_rest_goes_back() {
 }
 
 #[test]
+fn a_busy_package_manager_is_waited_for() {
+    let (mut scene, host) = (Scene::new(), FakeHost::new());
+    host.inner().supplies.insert("app".to_owned(), Supply { versions: vec!["1"], ..Supply::default() });
+    scene.package("app");
+    let before = picture(&host);
+    let mut journal = MemoryJournal::default();
+    pass(&scene, &host, &mut journal);
+    host.inner().packages_busy = true;
+    assert!(take_back(&host, &journal).waits);
+    host.inner().packages_busy = false;
+    let undone = take_back(&host, &journal);
+    assert_eq!((undone.waits, undone.left.len()), (false, 0));
+    assert_eq!(picture(&host), before);
+}
+
+#[test]
 fn what_others_installed_meanwhile_stays() {
     let (mut scene, host) = (Scene::new(), FakeHost::new());
     host.inner().supplies.insert("app".to_owned(), Supply { versions: vec!["1"], ..Supply::default() });

@@ -27,7 +27,7 @@ impl<H: Write> Undo<'_, H> {
         let now = match self.host.packages().await {
             Ok(now) => now,
             Err(error) => {
-                self.leave("the packages", Failure::from(&error));
+                self.fail("the packages", &error);
                 return false;
             }
         };
@@ -52,7 +52,7 @@ impl<H: Write> Undo<'_, H> {
                 Err(error) => {
                     let culprits = culprits(&error, &wanted);
                     if culprits.is_empty() {
-                        self.leave("the packages", Failure::from(&error));
+                        self.fail("the packages", &error);
                         break;
                     }
                     for name in culprits {

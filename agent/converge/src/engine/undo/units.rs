@@ -4,7 +4,6 @@ use holdfast_schema::UnitName;
 
 use super::Undo;
 use crate::{
-    engine::Failure,
     host::{UnitNow, Write},
     journal::Before,
     kinds::unit::{is_at_rest, is_masked, is_running},
@@ -24,7 +23,7 @@ impl<H: Write> Undo<'_, H> {
         match self.host.unit(unit).await {
             Ok(now) => Some(now),
             Err(error) => {
-                self.leave(unit.as_str(), Failure::from(&error));
+                self.fail(unit.as_str(), &error);
                 None
             }
         }
