@@ -35,6 +35,12 @@ pub(super) fn ideas(place: &Place, again: &str) -> Vec<String> {
         "  tampering        on the host, behind the agent's back:".to_owned(),
         format!("                   echo hacked > {root}/etc/motd"),
         "  a mistake        write nonsense into a .toml file, and commit and push it as above".to_owned(),
+        "  a failure        change the page, add a file that its command refuses, commit and push it:"
+            .to_owned(),
+        format!(
+            "                   printf '[file.\"/etc/bad\"]\\ncontent = \"x\"\\nvalidate = [\"false\", \"{{path}}\"]\\n' >> {work}/roles/shop/role.toml"
+        ),
+        "                   The page is taken back with it.".to_owned(),
         "  a stolen server  somebody pushes a commit without your key:".to_owned(),
         format!(
             "                   git -C {work} commit --no-gpg-sign --allow-empty -m sneaky && git -C {work} push"
