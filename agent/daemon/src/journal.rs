@@ -61,14 +61,16 @@ pub struct Overwritten {
 pub struct JournalFiles {
     store: Store,
     file: Option<File>,
-    /// Kept since the last flush.
+    /// Kept since the last flush: no more of them than are flushed one by one.
     fresh: Vec<File>,
+    /// Whether more were kept than `fresh` has.
+    many: bool,
 }
 
 impl JournalFiles {
     /// Those below `store`.
     pub fn new(store: &Store) -> Self {
-        Self { store: store.clone(), file: None, fresh: Vec::new() }
+        Self { store: store.clone(), file: None, fresh: Vec::new(), many: false }
     }
 
     /// What the journal holds, and what is wrong with it; nothing if there is none.
@@ -158,16 +160,25 @@ impl JournalFiles {
     }
 
     fn flush_kept(&mut self) -> io::Result<()> {
-        let fresh = std::mem::take(&mut self.fresh);
+        let (fresh, many) = (std::mem::take(&mut self.fresh), std::mem::take(&mut self.many));
         if fresh.is_empty() {
             return Ok(());
         }
         let directory = File::open(self.directory())?;
-        if fresh.len() > FEW {
+        if many {
             return Ok(syncfs(directory.as_fd())?);
         }
         fresh.iter().try_for_each(File::sync_data)?;
         directory.sync_all()
+    }
+
+    /// Notes a file that is yet to be flushed. Files that are open are few, whatever a pass changes.
+    fn to_be_flushed(&mut self, file: File) {
+        if self.fresh.len() < FEW {
+            self.fresh.push(file);
+        } else {
+            self.many = true;
+        }
     }
 
     /// Removes the oldest originals until the rest is within bounds.
@@ -222,7 +233,7 @@ impl JournalStore for JournalFiles {
             // It is as good as new.
             let file = File::options().write(true).open(&path)?;
             file.set_modified(SystemTime::now())?;
-            self.fresh.push(file);
+            self.to_be_flushed(file);
             return Ok(sha256);
         }
         DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
@@ -231,7 +242,7 @@ impl JournalStore for JournalFiles {
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&staged)?;
         file.write_all(bytes)?;
         fs::rename(&staged, &path)?;
-        self.fresh.push(file);
+        self.to_be_flushed(file);
         Ok(sha256)
     }
 
