@@ -153,10 +153,11 @@ pub fn judge(report: &Report, tolerated: &BTreeSet<ResourceId>, commit: ObjectId
 /// A resource that failed, as a problem of the whole revision.
 fn problem(status: &ResourceStatus, commit: ObjectId) -> StatusProblem {
     let message = status.message.as_deref().unwrap_or(status.outcome.as_str());
+    let code = status.code.clone().unwrap_or_else(|| "E_BLOCKED".to_owned());
     StatusProblem {
-        code: status.code.clone().unwrap_or_else(|| "E_BLOCKED".to_owned()),
         message: format!("{}: {message}", status.id),
-        remedy: status.remedy.clone(),
+        remedy: status.remedy.clone().or_else(|| crate::codes::remedy(&code)),
+        code,
         commit: Some(commit.to_string()),
         at: None,
     }
