@@ -36,7 +36,7 @@ async fn a_revision_that_is_over_the_ceiling_is_refused_as_a_whole() {
         assert_eq!(status.result, PassResult::Held);
         assert!(codes(&status).iter().all(|code| *code == "E_CEILING"), "{status:#?}");
         assert!(status.problem[0].at.as_ref().unwrap().starts_with("hosts/web-1.toml:"), "{status:#?}");
-        assert_eq!(status.revision.applied, Some(good.to_string()));
+        assert_eq!((status.revision.applied, status.revision.trial), (Some(good.to_string()), None));
         assert_eq!((host.read("etc/motd"), host.read("etc/ssh/sshd_config")), (None, None));
     }
 }
