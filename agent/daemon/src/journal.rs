@@ -173,7 +173,7 @@ impl JournalFiles {
     }
 
     /// Notes a file that is yet to be flushed. Files that are open are few, whatever a pass changes.
-    fn to_be_flushed(&mut self, file: File) {
+    fn flush_later(&mut self, file: File) {
         if self.fresh.len() < FEW {
             self.fresh.push(file);
         } else {
@@ -233,7 +233,7 @@ impl JournalStore for JournalFiles {
             // It is as good as new.
             let file = File::options().write(true).open(&path)?;
             file.set_modified(SystemTime::now())?;
-            self.to_be_flushed(file);
+            self.flush_later(file);
             return Ok(sha256);
         }
         DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
@@ -242,7 +242,7 @@ impl JournalStore for JournalFiles {
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&staged)?;
         file.write_all(bytes)?;
         fs::rename(&staged, &path)?;
-        self.to_be_flushed(file);
+        self.flush_later(file);
         Ok(sha256)
     }
 
