@@ -6,7 +6,6 @@
 #![expect(clippy::disallowed_methods, reason = "this module is the room of the journal and the originals")]
 
 use std::{
-    collections::BTreeSet,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read as _, Write as _},
     os::{
@@ -31,6 +30,9 @@ const OVERWRITTEN: &str = "overwritten.jsonl";
 
 /// How much may be kept of what was overwritten, in bytes.
 const MOST_KEPT: u64 = 256 << 20;
+
+/// No more originals than this are kept.
+const MOST_FILES: usize = 10_000;
 
 /// How long the list of what was overwritten grows before its older half is dropped, in bytes.
 const LIST_LIMIT: u64 = 1 << 20;
@@ -208,9 +210,6 @@ impl JournalFiles {
     }
 }
 
-/// No more originals than this are kept.
-const MOST_FILES: usize = 10_000;
-
 /// A line that a crash cut off must not be the beginning of the next one.
 fn end_torn_line(file: &mut File) -> io::Result<()> {
     use std::os::unix::fs::FileExt as _;
@@ -282,17 +281,6 @@ pub fn original(store: &Store, sha256: &Sha256) -> io::Result<Arc<[u8]>> {
         Ok(bytes.into())
     } else {
         Err(io::Error::new(io::ErrorKind::InvalidData, format!("the kept content {sha256} is damaged")))
-    }
-}
-
-/// The digests of everything that is kept.
-///
-/// # Errors
-/// If the directory cannot be listed.
-pub fn kept(store: &Store) -> io::Result<BTreeSet<String>> {
-    match fs::read_dir(store.path(ORIGINALS)) {
-        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
-        entries => entries?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect(),
     }
 }
 

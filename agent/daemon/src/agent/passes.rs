@@ -7,25 +7,21 @@ use holdfast_converge::{
     host::Write as _,
     journal::{Damage, Journal, Recorded},
 };
-use holdfast_schema::ResourceId;
+use holdfast_schema::{AbsolutePath, ResourceId};
+use holdfast_trust::ObjectId;
 
 use super::{Agent, now, rfc3339};
-use crate::{
-    applied::{Applied, Slot},
-    journal::JournalFiles,
-    memory::LedgerRecord,
-    revision::one_line,
-};
+use crate::{applied::Slot, journal::JournalFiles, memory::LedgerRecord, revision::one_line};
 
 impl Agent {
     /// Keeps the revision in force up.
     pub(super) async fn repair(&mut self, stop: &Stop) {
-        if self.memory.applied.is_none() {
+        let Some(commit) = self.memory.applied.as_ref().map(|applied| applied.record.commit) else {
             self.pass = Report::default();
             return;
-        }
+        };
         self.pass = self.pass_over(Slot::InForce, None, stop).await;
-        self.end_journal(Slot::InForce);
+        self.end_journal(commit);
     }
 
     /// One pass over the revision in a slot. `whole_but_for`: see [`Task::whole_but_for`].
@@ -79,20 +75,14 @@ impl Agent {
         }
     }
 
-    /// Ends the journal of a pass or a trial that is over.
-    pub(super) fn end_journal(&mut self, slot: Slot) {
+    /// Ends the journal of a pass or a trial that is over, whichever way it ended for `commit`.
+    pub(super) fn end_journal(&mut self, commit: ObjectId) {
         let mut files = JournalFiles::new(self.memory.store());
         if !files.is_there() {
             return;
         }
         let recorded = self.recorded();
-        let revised = match slot {
-            Slot::InForce => &self.memory.applied,
-            Slot::Candidate => &self.memory.candidate,
-        };
-        let commit = |revised: &Applied| revised.record.commit.to_string();
-        let revision = revised.as_ref().map(commit).unwrap_or_default();
-        if let Err(why) = files.end(&recorded, &rfc3339(now()), &revision) {
+        if let Err(why) = files.end(&recorded, &rfc3339(now()), &commit.to_string()) {
             self.meet("end the journal", &why);
         }
     }
@@ -114,7 +104,7 @@ impl Agent {
         for revised in [&self.memory.applied, &self.memory.candidate].into_iter().flatten() {
             directories.extend(engine::directories(&revised.record.state, &self.memory.ledger));
         }
-        directories.extend(recorded.paths().filter_map(holdfast_schema::AbsolutePath::parent));
+        directories.extend(recorded.paths().filter_map(AbsolutePath::parent));
         if let Err(why) = self.host.sweep(&directories).await {
             tracing::warn!("what an earlier run left half-made stays: {}", one_line(&why));
         }

@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, time::Duration};
 use holdfast_converge::{
     engine::{self, Stop},
     host::clock,
-    journal::Recorded,
     plan::lifeline,
 };
 use holdfast_schema::{state::OnFailure, status::StatusProblem};
@@ -165,7 +164,7 @@ impl Agent {
         let quarantine =
             Quarantine { commit: trial.commit, digest: trial.digest, since: rfc3339(now()), problems, again };
         match self.memory.taken_back(quarantine) {
-            Ok(()) => self.end_journal_of(&recorded, trial.commit),
+            Ok(()) => self.end_journal(trial.commit),
             Err(why) => return self.meet("remember that the revision was taken back", &why),
         }
         if undone.own && self.is_rescue_armed() {
@@ -224,15 +223,6 @@ impl Agent {
         }
     }
 
-    fn end_journal_of(&mut self, recorded: &Recorded, commit: ObjectId) {
-        let mut files = JournalFiles::new(self.memory.store());
-        if files.is_there()
-            && let Err(why) = files.end(recorded, &rfc3339(now()), &commit.to_string())
-        {
-            self.meet("end the journal", &why);
-        }
-    }
-
     /// Puts the candidate in force.
     async fn promote(&mut self) {
         let commit = self.candidate_commit();
@@ -241,7 +231,7 @@ impl Agent {
                 self.passing = 0;
                 self.disarm_rescue().await;
                 tracing::info!(revision = %commit, "revision {} is in force", commit.short());
-                self.end_journal(Slot::InForce);
+                self.end_journal(commit);
             }
             Err(why) => self.meet("put the revision in force", &why),
         }

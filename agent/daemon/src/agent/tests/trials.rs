@@ -25,6 +25,17 @@ async fn good(git: &Git) -> (Host, Agent) {
     (host, agent)
 }
 
+/// The same host with a revision that failed and is held.
+async fn held(git: &Git) -> (Host, Agent) {
+    let (host, mut agent) = good(git).await;
+    git.commit(&[(
+        "hosts/web-1.toml",
+        &format!("{}{REFUSED}[apply]\non_failure = \"hold\"\n", hello("second")),
+    )]);
+    cycle(&mut agent).await;
+    (host, agent)
+}
+
 #[tokio::test]
 async fn a_revision_that_fails_is_taken_back_whole_and_not_tried_again() {
     // A ── B (fails) ── C (says the same) ── D   main
@@ -213,12 +224,7 @@ async fn a_change_that_cut_the_host_off_is_taken_back() {
 #[tokio::test]
 async fn a_start_in_the_middle_of_taking_back_goes_on_with_it() {
     let git = Git::new(&[("hosts/web-1.toml", MOTD)]);
-    let (host, mut agent) = good(&git).await;
-    git.commit(&[(
-        "hosts/web-1.toml",
-        &format!("{}{REFUSED}[apply]\non_failure = \"hold\"\n", hello("second")),
-    )]);
-    cycle(&mut agent).await;
+    let (host, mut agent) = held(&git).await;
     agent.take_back_by_hand().unwrap();
     drop(agent);
     let mut agent = host.agent().await;
@@ -230,12 +236,7 @@ async fn a_start_in_the_middle_of_taking_back_goes_on_with_it() {
 #[tokio::test]
 async fn a_candidate_that_is_lost_is_taken_back() {
     let git = Git::new(&[("hosts/web-1.toml", MOTD)]);
-    let (host, mut agent) = good(&git).await;
-    git.commit(&[(
-        "hosts/web-1.toml",
-        &format!("{}{REFUSED}[apply]\non_failure = \"hold\"\n", hello("second")),
-    )]);
-    cycle(&mut agent).await;
+    let (host, agent) = held(&git).await;
     drop(agent);
     host.damage("candidate");
     let status = cycle(&mut host.agent().await).await;
@@ -275,12 +276,7 @@ async fn a_revert_to_what_is_in_force_needs_no_trial() {
 #[tokio::test]
 async fn a_trial_whose_record_is_lost_is_taken_back() {
     let git = Git::new(&[("hosts/web-1.toml", MOTD)]);
-    let (host, mut agent) = good(&git).await;
-    git.commit(&[(
-        "hosts/web-1.toml",
-        &format!("{}{REFUSED}[apply]\non_failure = \"hold\"\n", hello("second")),
-    )]);
-    cycle(&mut agent).await;
+    let (host, agent) = held(&git).await;
     drop(agent);
     host.damage("trial");
     let status = cycle(&mut host.agent().await).await;
