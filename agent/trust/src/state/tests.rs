@@ -1,9 +1,9 @@
 use super::{StateError, check_state, state};
 use crate::{
-    Limits, ObjectId, Request, UnixTime, Verified,
+    Limits, ObjectId, Verified,
     introduction::Introduction,
     testing::{
-        fleet::{Fleet, MAIN, State, fleet_id, key},
+        fleet::{Fleet, State, fleet_id, key, request},
         git::Git,
     },
     verify,
@@ -48,16 +48,8 @@ fn signed(fleet: &mut Fleet, line: &str) -> Verified {
 
 fn verified(fleet: &Fleet, first: ObjectId, tip: ObjectId) -> Verified {
     let introduction = Introduction { fleet: fleet_id(), commit: first, key: key("alice").fingerprint() };
-    let request = Request {
-        tip,
-        reference: MAIN,
-        introduction: &introduction,
-        ratchet: None,
-        floor: None,
-        halts: &[],
-        clock: None::<UnixTime>,
-        limits: &Limits::default(),
-    };
+    let limits = Limits::default();
+    let request = request(tip, &introduction, &limits);
     let got = verify(&fleet.objects, &request);
     assert!(got.refused.is_none(), "{:?}", got.refused);
     got.verified.unwrap()

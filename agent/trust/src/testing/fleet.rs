@@ -34,6 +34,20 @@ pub(crate) fn policy() -> String {
     format!("format = 1\nfleet = \"{}\"\nref = \"{MAIN}\"\n", fleet_id())
 }
 
+/// What a host is asked that has nothing but its introduction: where it starts in every test.
+pub(crate) fn request<'a>(tip: ObjectId, introduction: &'a Introduction, limits: &'a Limits) -> Request<'a> {
+    Request {
+        tip,
+        reference: MAIN,
+        introduction,
+        ratchet: None,
+        floor: None,
+        halts: &[],
+        clock: None,
+        limits,
+    }
+}
+
 /// What a commit holds.
 #[derive(Clone)]
 pub(crate) struct State {
@@ -180,16 +194,7 @@ impl Fleet {
         let introduction =
             Introduction { fleet: fleet_id(), commit: introduced, key: key(signer).fingerprint() };
         let limits = &Limits::default();
-        let request = Request {
-            tip,
-            reference: MAIN,
-            introduction: &introduction,
-            ratchet,
-            floor,
-            halts: &[],
-            clock: None,
-            limits,
-        };
+        let request = Request { ratchet, floor, ..request(tip, &introduction, limits) };
         verify(&self.objects, &request)
     }
 
@@ -204,16 +209,7 @@ impl Fleet {
         let introduction =
             Introduction { fleet: fleet_id(), commit: introduced, key: key(signer).fingerprint() };
         let limits = &Limits::default();
-        let request = Request {
-            tip,
-            reference: MAIN,
-            introduction: &introduction,
-            ratchet,
-            floor: None,
-            halts: &[],
-            clock,
-            limits,
-        };
+        let request = Request { ratchet, clock, ..request(tip, &introduction, limits) };
         verify(&self.objects, &request)
     }
 }

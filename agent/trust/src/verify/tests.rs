@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     MemoryObjects,
     testing::{
-        fleet::{Fleet, MAIN, START, State, fleet_id, key, line, outcome, policy, unsigned},
+        fleet::{Fleet, MAIN, START, State, fleet_id, key, line, outcome, policy, request, unsigned},
         git::Git,
     },
 };
@@ -20,6 +20,7 @@ mod differential;
 mod halt;
 mod malleability;
 mod objects;
+mod real;
 mod reset;
 mod rules;
 mod vouch;

@@ -339,16 +339,7 @@ fn more_tags_than_are_taken() {
     let introduction = Introduction { fleet: fleet_id(), commit: a, key: key("alice").fingerprint() };
     for (tags, want) in [(4, (Some(a), None)), (3, (None, Some("E_LIMIT")))] {
         let limits = &Limits { tags, ..Limits::default() };
-        let request = Request {
-            tip: a,
-            reference: MAIN,
-            introduction: &introduction,
-            ratchet: None,
-            floor: None,
-            halts: &[],
-            clock: None,
-            limits,
-        };
+        let request = request(a, &introduction, limits);
         assert_eq!(outcome(&verify(&fleet.objects, &request)), want);
     }
 }

@@ -26,16 +26,7 @@ fn an_introduction_by_stock_git_and_a_chain_from_there() {
     let introduction = introduce(&objects, first, MAIN, &Limits::default()).unwrap();
     let introduction = introduction.to_string().parse().unwrap();
     let limits = &Limits::default();
-    let request = Request {
-        tip,
-        reference: MAIN,
-        introduction: &introduction,
-        ratchet: None,
-        floor: None,
-        halts: &[],
-        clock: None,
-        limits,
-    };
+    let request = request(tip, &introduction, limits);
     let got = verify(&objects, &request);
     assert!(got.refused.is_none(), "{:?}", got.refused);
     let verified = got.verified.unwrap();

@@ -256,16 +256,7 @@ fn more_commits_than_are_taken() {
     let introduction = Introduction { fleet: fleet_id(), commit: a, key: key("alice").fingerprint() };
     let limits = Limits { chain_commits: 3, ..Limits::default() };
     let see = |tip| {
-        let request = Request {
-            tip,
-            reference: MAIN,
-            introduction: &introduction,
-            ratchet: None,
-            floor: None,
-            halts: &[],
-            clock: None,
-            limits: &limits,
-        };
+        let request = request(tip, &introduction, &limits);
         outcome(&verify(&fleet.objects, &request))
     };
     assert_eq!(see(tips[3]), (Some(tips[3]), None));

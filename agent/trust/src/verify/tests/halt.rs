@@ -35,14 +35,10 @@ impl Scene {
             Introduction { fleet: fleet_id(), commit: self.kept.commit, key: key("alice").fingerprint() };
         let shown: Vec<Object> = self.halts.iter().map(|halt| halt.object.clone()).collect();
         let request = Request {
-            tip,
-            reference: MAIN,
-            introduction: &introduction,
             ratchet: Some(&self.kept),
-            floor: None,
-            halts: &shown,
             clock,
-            limits,
+            halts: &shown,
+            ..request(tip, &introduction, limits)
         };
         let got = verify(&self.fleet.objects, &request);
         self.halts.clone_from(got.halts.as_ref().unwrap());

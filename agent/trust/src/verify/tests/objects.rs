@@ -24,16 +24,7 @@ fn fleet() -> (Fleet, [ObjectId; 3]) {
 fn judge(objects: &dyn Objects, first: ObjectId, tip: ObjectId) -> Verification {
     let introduction = Introduction { fleet: fleet_id(), commit: first, key: key("alice").fingerprint() };
     let limits = &Limits::default();
-    let request = Request {
-        tip,
-        reference: MAIN,
-        introduction: &introduction,
-        ratchet: None,
-        floor: None,
-        halts: &[],
-        clock: None,
-        limits,
-    };
+    let request = request(tip, &introduction, limits);
     verify(objects, &request)
 }
 

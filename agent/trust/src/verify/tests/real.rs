@@ -18,16 +18,8 @@ fn a_chain_by_stock_git_is_verified() {
 
     let objects = git.objects();
     let introduction = introduce(&objects, first, MAIN, &Limits::default()).unwrap();
-    let request = Request {
-        tip,
-        reference: MAIN,
-        introduction: &introduction,
-        ratchet: None,
-        floor: None,
-        halts: &[],
-        clock: None,
-        limits: &Limits::default(),
-    };
+    let limits = Limits::default();
+    let request = request(tip, &introduction, &limits);
     let got = verify(&objects, &request);
     assert!(got.refused.is_none(), "{:?}", got.refused);
     let verified = got.verified.unwrap();

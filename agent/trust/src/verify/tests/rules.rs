@@ -79,16 +79,7 @@ fn moving_to_another_branch() {
     let introduction = Introduction { fleet: fleet_id(), commit: a, key: key("alice").fingerprint() };
     let see = |tip, reference| {
         let limits = &Limits::default();
-        let request = Request {
-            tip,
-            reference,
-            introduction: &introduction,
-            ratchet: Some(&kept),
-            floor: None,
-            halts: &[],
-            clock: None,
-            limits,
-        };
+        let request = Request { reference, ratchet: Some(&kept), ..request(tip, &introduction, limits) };
         outcome(&verify(&fleet.objects, &request))
     };
     assert_eq!(see(b, MAIN), (Some(a), Some("E_REF")), "hosts that stay on main keep what they have");
