@@ -54,7 +54,7 @@ impl Agent {
         self.host.rescue.give(self.candidate_apply().confirm_within + RESCUE_LATER);
         let Some(failed) = self.pass_over_candidate(stop).await else { return };
         if !failed.is_empty() {
-            return self.failed(failed).await;
+            return self.failed(failed, self.candidate_apply().on_failure).await;
         }
         let recorded = self.recorded();
         let states: Vec<_> = [&self.memory.candidate, &self.memory.applied]
@@ -80,14 +80,15 @@ impl Agent {
             let within = self.candidate_apply().confirm_within;
             return self.come_to(Phase::Confirming(Window::open(&clock::boot(), clock::uptime(), within)));
         };
-        if failed.is_empty() && !over {
-            return;
+        if !failed.is_empty() {
+            return self.failed(failed, self.candidate_apply().on_failure).await;
         }
-        if failed.is_empty() {
+        if over {
             let message = "the Git server was not reached again in time".to_owned();
             failed.push(trial::own("E_UNCONFIRMED", message, self.candidate_commit()));
+            // Nobody could come to a host that is cut off to look at it, or mend it through Git.
+            self.failed(failed, OnFailure::Rollback).await;
         }
-        self.failed(failed).await;
     }
 
     /// One pass and then the host's own probes. What failed; `None` if that cannot be said yet.
@@ -117,14 +118,14 @@ impl Agent {
         }
     }
 
-    /// Deals with a candidate that failed as its own state says.
-    async fn failed(&mut self, why: Vec<StatusProblem>) {
+    /// Deals with a candidate that failed.
+    async fn failed(&mut self, why: Vec<StatusProblem>, on_failure: OnFailure) {
         let commit = self.candidate_commit();
         for problem in &why {
             tracing::error!(code = problem.code, revision = %commit, "revision {} failed: {}", commit.short(), problem.message);
             self.tell(|| format!("failed: {} ({})", problem.message, problem.code));
         }
-        match trial::after_failure(self.candidate_apply().on_failure, why.clone()) {
+        match trial::after_failure(on_failure, why.clone()) {
             Some(phase) => {
                 let takes_back = matches!(phase, Phase::TakingBack(_));
                 self.come_to(phase);

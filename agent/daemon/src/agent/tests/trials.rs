@@ -320,3 +320,24 @@ async fn more_than_the_guard_lets_through_is_removed_when_the_author_says_how_ma
     assert_eq!((status.result, status.summary.removed), (PassResult::Converged, 4), "{status:#?}");
     assert_eq!(host.read("etc/motd-0"), None);
 }
+
+#[tokio::test]
+async fn what_cut_the_host_off_is_taken_back_whatever_else_is_asked_for() {
+    for on_failure in ["hold", "continue"] {
+        let git = Git::new(&[("hosts/web-1.toml", MOTD)]);
+        let (host, mut agent) = good(&git).await;
+        let apply = format!("[apply]\non_failure = \"{on_failure}\"\n");
+        let state = format!("{MOTD}[file.\"/etc/resolv.conf\"]\ncontent = \"x\"\n{apply}");
+        git.commit(&[("hosts/web-1.toml", &state)]);
+        git.unreachable_while(host.path("etc/resolv.conf"));
+        cycle(&mut agent).await;
+        let Some(Phase::Confirming(window)) = agent.memory.trial.as_ref().map(|trial| trial.phase.clone())
+        else {
+            panic!()
+        };
+        agent.memory.tried(Phase::Confirming(crate::trial::Window { until: 0, ..window })).unwrap();
+        cycle(&mut agent).await;
+        assert_eq!(host.read("etc/resolv.conf"), None, "{on_failure}");
+        assert_eq!(codes(&cycle(&mut agent).await), ["E_QUARANTINED", "E_UNCONFIRMED"], "{on_failure}");
+    }
+}
