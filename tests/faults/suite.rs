@@ -34,6 +34,7 @@ usage: cargo test -p holdfast-tests --test faults -- [OPTION...]
   --fault NAME      only this fault, such as kill, ENOSPC or ENOSPC-stays
   --at NUMBER       only at this call, and the place is kept to look at
   --trace           only tells every call of each story, and interrupts none
+  --list            only tells which faults there are
 
 HOLDFAST names the command to run. It needs root: to mount filesystems in memory and to give files away.
 ";
@@ -49,6 +50,7 @@ struct Settings {
     fault: Option<String>,
     at: Option<usize>,
     trace: bool,
+    list: bool,
 }
 
 /// One fault at one call of a story.
@@ -87,6 +89,11 @@ pub(crate) fn run() -> Result<ExitCode> {
         print!("{HELP}");
         return Ok(ExitCode::SUCCESS);
     };
+    if settings.list {
+        // As other tests tell it.
+        Fault::ALL.iter().for_each(|fault| println!("{fault}: test"));
+        return Ok(ExitCode::SUCCESS);
+    }
     let holdfast: PathBuf =
         env::var_os("HOLDFAST").context("HOLDFAST is not set: `tests/run faults` sets it")?.into();
     let holdfast =
@@ -154,6 +161,7 @@ impl Settings {
                 Long("fault") => settings.fault = Some(parser.value()?.string()?),
                 Long("at") => settings.at = Some(parser.value()?.parse()?),
                 Long("trace") => settings.trace = true,
+                Long("list") => settings.list = true,
                 Long("help") => return Ok(None),
                 unexpected => return Err(unexpected.unexpected().into()),
             }
