@@ -93,6 +93,11 @@ impl Ledger {
         }
     }
 
+    /// The version of the document that it was read from.
+    pub fn format(&self) -> u32 {
+        self.format
+    }
+
     /// The document to store.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(self)

@@ -36,6 +36,9 @@ impl Slot {
     }
 }
 
+/// The version of the record that this code writes, and the only one that it reads.
+const FORMAT: u32 = 1;
+
 /// The longest record that is read back.
 const MAX_RECORD: usize = 256 << 20;
 
@@ -52,7 +55,7 @@ pub struct Applied {
 /// What is kept of a good revision before its contents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// The record's version: 1.
+    /// The record's version.
     pub format: u32,
     /// The verified commit.
     pub commit: ObjectId,
@@ -89,7 +92,14 @@ impl Applied {
         if digest != Sha256::of(&body).to_string() {
             return Err(damaged("its text does not match its digest"));
         }
-        let record = serde_json::from_slice(&body).map_err(|why| damaged(&why.to_string()))?;
+        let record: Record = serde_json::from_slice(&body).map_err(|why| damaged(&why.to_string()))?;
+        if record.format != FORMAT {
+            // It is only a copy of what Git has.
+            return Err(damaged(&format!(
+                "it has format {}, and this agent reads only {FORMAT}",
+                record.format
+            )));
+        }
         let base = (heading.len() + body.len()) as u64;
         Ok(Some(Self { record, file, base }))
     }
@@ -114,7 +124,7 @@ impl Applied {
             offset += blob.size();
         }
         let agent = env!("CARGO_PKG_VERSION").to_owned();
-        let record = Record { format: 1, commit, signer, facts, agent, state, places };
+        let record = Record { format: FORMAT, commit, signer, facts, agent, state, places };
         store.replace(slot.file(), |file| {
             let body = serde_json::to_vec(&record)?;
             let mut file = BufWriter::new(file);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use holdfast_converge::ledger::{Ledger, LedgerStore};
+use holdfast_converge::ledger::{FORMAT, Ledger, LedgerStore};
 use holdfast_protocol::control::Pause;
 use holdfast_schema::{Sha256, status::StatusProblem};
 use holdfast_trust::{Beat, Object, ObjectId, ObjectKind, Ratchet};
@@ -117,9 +117,9 @@ impl Memory {
             published: Published::default(),
             store,
         };
-        match memory.store.load(LEDGER) {
+        match ledger(&memory.store) {
             Ok(ledger) => memory.ledger = ledger.unwrap_or_default(),
-            Err(why @ StoreError::Io { .. }) => return Err(why),
+            Err(why @ (StoreError::Io { .. } | StoreError::Newer { .. })) => return Err(why),
             // Whatever is declared is looked at anyway. Nothing is taken for Holdfast's own any more, so nothing is removed.
             Err(StoreError::Damaged { .. }) => memory.rebuilt = true,
         }
@@ -143,8 +143,8 @@ impl Memory {
         let trial = match self.store.load::<Trial>(TRIAL) {
             Ok(None) => return Ok(()),
             Ok(Some(trial)) => Some(trial),
-            Err(why @ StoreError::Io { .. }) => return Err(why),
             Err(StoreError::Damaged { .. }) => None,
+            Err(why) => return Err(why),
         };
         let candidate = Applied::load(&self.store, Slot::Candidate);
         self.candidate = or_forget(Slot::Candidate.file(), candidate).flatten();
@@ -433,6 +433,25 @@ fn ratchet(store: &Store) -> Result<Option<Ratchet>, StoreError> {
         (_, Some(why)) | (Err(why), None) => Err(why),
         (Ok(None), None) => Ok(None),
     }
+}
+
+/// The ledger, unless it is a newer agent's.
+fn ledger(store: &Store) -> Result<Option<Ledger>, StoreError> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: u32,
+    }
+    let loaded = store.load::<Ledger>(LEDGER);
+    let found = match &loaded {
+        Ok(Some(ledger)) => ledger.format(),
+        // The head alone only explains a failure.
+        Err(StoreError::Damaged { .. }) => match store.load::<Head>(LEDGER) {
+            Ok(Some(head)) => head.format,
+            _ => return loaded,
+        },
+        _ => return loaded,
+    };
+    if found == FORMAT { loaded } else { Err(StoreError::Newer { path: store.path(LEDGER), found }) }
 }
 
 /// What was loaded, or nothing of it.

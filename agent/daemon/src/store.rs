@@ -48,6 +48,14 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// A newer agent wrote the ledger, and this one may have been put back in its place. What is owned must not be forgotten.
+    #[error("{path} is of a newer agent: it has format {found}")]
+    Newer {
+        /// Which record.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
 }
 
 impl StoreError {
@@ -57,6 +65,7 @@ impl StoreError {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => "E_DISK_FULL",
             Self::Io { .. } => "E_STORE",
             Self::Damaged { .. } => "E_STORE_DAMAGED",
+            Self::Newer { .. } => "E_LEDGER_FORMAT",
         }
     }
 }

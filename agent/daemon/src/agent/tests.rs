@@ -1,8 +1,10 @@
 //! Whole cycles over a scratch root, with the Git side in memory. Each test draws the branch above what it asserts:
 //! `A` is the introduced commit, a commit in brackets is not signed.
+#![expect(clippy::disallowed_methods, reason = "a test looks into its scratch root")]
 
 mod beat;
 mod ceiling;
+mod formats;
 mod four_eyes;
 mod git;
 mod halt;
@@ -152,6 +154,50 @@ async fn without_git_the_last_good_state_stays_in_force_across_a_restart() {
     let status = cycle(&mut agent).await;
     assert_eq!(status.result, PassResult::Converged);
     assert_eq!(git.published().unwrap().status.summary.changed, 1);
+}
+
+#[tokio::test]
+async fn however_long_git_is_away_nothing_piles_up() {
+    let git = Git::new(&[("hosts/web-1.toml", MOTD)]);
+    let host = Host::new(&git);
+    let mut agent = host.agent().await;
+    cycle(&mut agent).await;
+    git.unreachable(true);
+    assert_eq!(codes(&cycle(&mut agent).await), ["E_GIT_UNREACHABLE"]);
+    let memory = host.snapshot();
+    for _ in 0..90 {
+        assert_eq!(codes(&cycle(&mut agent).await), ["E_GIT_UNREACHABLE"]);
+    }
+    assert!(host.snapshot() == memory, "something is written down again and again");
+    host.write("etc/motd", "tampered");
+    cycle(&mut agent).await;
+    assert_eq!(host.read("etc/motd").unwrap(), "hello\n");
+}
+
+#[tokio::test]
+async fn a_name_on_the_host_that_is_no_text_is_told_in_plain_letters() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, path::PathBuf};
+    let purged = "[apply]\non_failure = \"continue\"\n[directory.\"/etc/own\"]\npurge = true\n";
+    let git = Git::new(&[("hosts/web-1.toml", purged)]);
+    let host = Host::new(&git);
+    let mut agent = host.agent().await;
+    cycle(&mut agent).await;
+    let own = PathBuf::from(host.path("etc/own"));
+    for (name, told) in
+        [(&b"not-\xff-text"[..], r"not-\xff-text"), (b"two\nlines", r"two\nlines"), (b"\x1b[2J", r"\x1b[2J")]
+    {
+        std::fs::write(own.join(OsStr::from_bytes(name)), "").unwrap();
+        // One that is text, however it is spelled, is dealt with beside it.
+        host.write("etc/own/cafe\u{301}", "");
+        let status = cycle(&mut agent).await;
+        let problem = &status.resource[0];
+        assert_eq!(problem.code.as_deref(), Some("E_FOREIGN_NAME"), "{problem:?}");
+        assert!(problem.message.as_ref().unwrap().ends_with(told), "{problem:?}");
+        assert_eq!(host.read("etc/own/cafe\u{301}"), None);
+        assert!(!host.history().iter().flat_map(|event| &event.lines).any(|line| line.contains('\n')));
+        std::fs::remove_file(own.join(OsStr::from_bytes(name))).unwrap();
+    }
+    assert_eq!(cycle(&mut agent).await.result, PassResult::Converged);
 }
 
 #[tokio::test]
