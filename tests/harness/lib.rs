@@ -7,9 +7,11 @@ pub mod docker;
 pub mod fleet;
 pub mod git_server;
 pub mod host;
+pub mod name_server;
 pub mod wait;
 
 pub use apt_repository::{AptRepository, Deb};
 pub use command::{Command, Output};
 pub use fleet::Fleet;
 pub use host::Host;
+pub use name_server::NameServer;

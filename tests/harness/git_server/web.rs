@@ -41,6 +41,11 @@ impl WebServer {
         Self::start_on(address, address)
     }
 
+    /// The same, known by a name that whoever asks has to find the address of.
+    pub fn start_with_name(address: &str, name: &str) -> Result<Self> {
+        Self::start_on(address, name)
+    }
+
     fn start_on(address: &str, name: &str) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("holdfast-web-").tempdir()?;
         let path = dir.path().display().to_string();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use harness::{AptRepository, Deb, Host, Output, wait};
+use harness::{AptRepository, Deb, Host, NameServer, Output, docker, git_server::WebServer, wait};
 use holdfast_schema::status::{PassResult, Status};
 
 use crate::site::{AGENT, Site};
@@ -155,9 +155,12 @@ fn a_held_revision_waits_for_a_person() -> Result<()> {
     Ok(())
 }
 
-/// A host that gives up a silent server soon, and asks for confirmation within seconds.
+/// A host that gives up a silent server soon.
 fn impatient(name: &str) -> Result<Site> {
-    let site = Site::on(Host::boot(name)?, "")?;
+    lose_patience(Site::on(Host::boot(name)?, "")?)
+}
+
+fn lose_patience(site: Site) -> Result<Site> {
     site.sync()?.success()?;
     site.host.shell("sed -i '1i stall_timeout = \"1s\"' /etc/holdfast/agent.toml")?;
     site.host.run(&["systemctl", "reload", AGENT])?;
@@ -230,6 +233,50 @@ fn a_host_that_cut_itself_off_comes_back_after_a_kill_and_a_reboot() -> Result<(
     assert_eq!(codes(&status), ["E_QUARANTINED", "E_UNCONFIRMED"], "{status:#?}");
     assert_eq!(host.run(&["nft", "list", "ruleset"])?, "");
     assert_eq!(host.output(&["systemctl", "is-enabled", "nftables.service"])?.text().trim(), "disabled");
+    Ok(())
+}
+
+fn resolver(server: &str) -> String {
+    format!(
+        r#"
+        [apply]
+        confirm_within = "10s"
+        [file."/etc/resolv.conf"]
+        content = "nameserver {server}\noptions timeout:1 attempts:1\n"
+        "#
+    )
+}
+
+#[test]
+fn a_wrong_resolver_takes_itself_back() -> Result<()> {
+    let host = Host::boot("resolver")?;
+    let names = NameServer::start(&docker::gateway()?)?;
+    // Docker mounts a file of its own there, and no resolver can be told a port.
+    host.run(&["umount", "/etc/resolv.conf"])?;
+    host.shell(&format!(
+        "nft add table ip names
+         nft add chain ip names output '{{ type nat hook output priority -100; }}'
+         nft add rule ip names output ip daddr {{ 192.0.2.53, 192.0.2.54 }} udp dport 53 dnat to {}",
+        names.address()
+    ))?;
+    host.write_file("/etc/resolv.conf", "nameserver 192.0.2.53\n")?;
+    let server = WebServer::start_with_name(&docker::gateway()?, "git.example.test")?;
+    let site = lose_patience(Site::at(server, host, "")?)?;
+    let host = &site.host;
+    let read = || host.read_file("/etc/resolv.conf");
+    // Another one that works is confirmed at once.
+    let status = site.apply(&resolver("192.0.2.54"))?;
+    assert_eq!((status.result, codes(&status)), (PassResult::Converged, vec![]), "{status:#?}");
+    let good = read()?;
+    assert!(good.contains("192.0.2.54"), "{good}");
+
+    let bad = site.publish(&resolver("192.0.2.1"))?;
+    let sync = site.sync()?;
+    assert!(sync.to_string().contains("E_UNCONFIRMED"), "{sync}");
+    assert!(read()?.contains("192.0.2.1\n"));
+    let status = is_back(&site, &bad)?;
+    assert_eq!(codes(&status), ["E_QUARANTINED", "E_UNCONFIRMED"], "{status:#?}");
+    assert_eq!(read()?, good);
     Ok(())
 }
 

@@ -43,7 +43,11 @@ impl Site {
 
     /// The same on a host that was prepared before.
     pub(crate) fn on(host: Host, state: &str) -> Result<Self> {
-        let server = WebServer::start_for_hosts(&docker::gateway()?)?;
+        Self::at(WebServer::start_for_hosts(&docker::gateway()?)?, host, state)
+    }
+
+    /// The same with a Git server of its own.
+    pub(crate) fn at(server: WebServer, host: Host, state: &str) -> Result<Self> {
         let repository = server.repository(REPOSITORY)?;
         // What a fleet's server must enforce: a host writes its own status and nothing else.
         repository.hook("update", UPDATE)?;
