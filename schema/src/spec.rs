@@ -138,6 +138,19 @@ pub struct PackageSpec {
     pub version: Option<String>,
     /// Whether the package manager should hold it at its version; `None` leaves a hold as it is.
     pub hold: Option<bool>,
+    /// What becomes of its configuration files that were changed here, when a new version brings others.
+    pub config_files: ConfigFiles,
+}
+
+/// What becomes of a package's configuration file that was changed on the host, when a new version brings another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConfigFiles {
+    /// It stays, and the package's own is put beside it.
+    #[default]
+    Keep,
+    /// The package's own takes its place, and it is put beside it.
+    Replace,
 }
 
 /// A systemd unit. Whatever is `None` is left as it is found.

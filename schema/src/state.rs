@@ -82,6 +82,8 @@ pub struct Apply {
     pub on_failure: OnFailure,
     /// How long a change that could cut the host off has until the Git server was reached again and the host is healthy.
     pub confirm_within: Duration,
+    /// How long a maintainer script of a package may run.
+    pub package_script_limit: Duration,
     /// How to know that the host works under a new revision, by name.
     pub health: BTreeMap<String, Health>,
 }
@@ -91,6 +93,7 @@ impl Default for Apply {
         Self {
             on_failure: OnFailure::default(),
             confirm_within: Duration::from_mins(5),
+            package_script_limit: Duration::from_hours(1),
             health: BTreeMap::new(),
         }
     }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use holdfast_schema::{
     AbsolutePath, Contents, FileMode, HostState, KindName, Resource, ResourceId, ResourceSet, Sha256,
     spec::{
-        Access, DirectorySpec, Ensure, FileSpec, PackageEnsure, PackageSpec, Spec, SymlinkSpec, UnitSpec,
+        Access, ConfigFiles, DirectorySpec, Ensure, FileSpec, PackageEnsure, PackageSpec, Spec, SymlinkSpec,
+        UnitSpec,
     },
     state::{Apply, Mode, RemovalGuard},
 };
@@ -103,6 +104,7 @@ impl Scene {
             ensure: PackageEnsure::Present,
             version: None,
             hold: None,
+            config_files: ConfigFiles::default(),
         });
         self.add(spec, name)
     }

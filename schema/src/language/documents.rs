@@ -52,6 +52,8 @@ table! {
         /// How long a change that could cut the host off has until the Git server was reached again and the host is
         /// healthy. After that it is taken back.
         confirm_within: Wait<10, 86_400> = "\"5m\"",
+        /// How long a package's script, such as its `postinst`, may run before it is stopped and the package has failed.
+        package_script_limit: Wait<10, 86_400> = "\"1h\"",
         /// How to know that the host works under a new revision: probes by their names, each as a unit's `health`.
         health: Map<VariableName, HealthTable>,
     }

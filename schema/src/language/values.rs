@@ -10,7 +10,7 @@ use crate::{
         decode::{Decoder, Toml},
         field::{Field, key, string, textual},
     },
-    spec::{Ensure, PackageEnsure},
+    spec::{ConfigFiles, Ensure, PackageEnsure},
     state::OnFailure,
     template, text,
 };
@@ -247,6 +247,10 @@ choice!(PackageEnsure {
     "present" => PackageEnsure::Present, "it is installed";
     "absent" => PackageEnsure::Absent, "it is not installed; its configuration files may stay";
     "purged" => PackageEnsure::Purged, "it is not installed, and its configuration files are gone";
+});
+choice!(ConfigFiles {
+    "keep" => ConfigFiles::Keep, "it stays, and the package's own is put beside it";
+    "replace" => ConfigFiles::Replace, "the package's own takes its place, and it is put beside it";
 });
 choice!(OnFailure {
     "rollback" => OnFailure::Rollback, "what it changed is put back, and it is not tried again";

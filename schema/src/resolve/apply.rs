@@ -47,6 +47,9 @@ pub(crate) fn apply(layers: &[Layer], library: &Library<'_>, problems: &mut Vec<
     if let Some(within) = merged.confirm_within {
         apply.confirm_within = within.value.0;
     }
+    if let Some(limit) = merged.package_script_limit {
+        apply.package_script_limit = limit.value.0;
+    }
     for (name, health) in merged.health.iter().flat_map(|health| &health.value.0) {
         match health.value.health() {
             Ok(probe) => drop(apply.health.insert(name.to_string(), probe)),

@@ -92,20 +92,108 @@ fn a_failing_package_blocks_only_what_needs_it() -> Result<()> {
 }
 
 #[test]
-fn a_changed_conffile_is_kept() -> Result<()> {
+fn a_changed_config_file_is_kept_or_replaced_and_the_status_tells() -> Result<()> {
     let host = Host::boot("conffile")?;
-    AptRepository::of(&[
-        Deb::new("shop", "1.0").conffile("/etc/shop.conf", "colour = red\n"),
-        Deb::new("shop", "2.0").conffile("/etc/shop.conf", "colour = blue\n"),
-    ])?
-    .serve_to(&host)?;
+    let shop = |version: &str, colour: &str| {
+        Deb::new("shop", version).conffile("/etc/shop.conf", &format!("colour = {colour}\n"))
+    };
+    AptRepository::of(&[shop("1.0", "red"), shop("2.0", "blue"), shop("3.0", "black")])?.serve_to(&host)?;
     let site = Site::on(host, "")?;
     site.apply("[package.shop]\nversion = \"1.0\"\n")?;
     site.host.write_file("/etc/shop.conf", "colour = green\n")?;
+    let told = || -> Result<String> {
+        let told = site.resource("package:shop")?.context("the status is silent")?;
+        Ok(told.message.unwrap_or_default())
+    };
+
     let status = site.apply("[package.shop]\nversion = \"2.0\"\n")?;
     assert_eq!(status.result, PassResult::Converged);
     assert_eq!(site.host.package("shop")?, "ii  2.0");
     assert_eq!(site.host.read_file("/etc/shop.conf")?, "colour = green\n");
+    assert_eq!(site.host.read_file("/etc/shop.conf.dpkg-dist")?, "colour = blue\n");
+    assert!(told()?.contains("/etc/shop.conf") && told()?.contains("kept"), "{}", told()?);
+
+    site.apply("[package.shop]\nversion = \"3.0\"\nconfig_files = \"replace\"\n")?;
+    assert_eq!(site.host.read_file("/etc/shop.conf")?, "colour = black\n");
+    assert_eq!(site.host.read_file("/etc/shop.conf.dpkg-old")?, "colour = green\n");
+    assert!(told()?.contains("/etc/shop.conf") && told()?.contains("replaced"), "{}", told()?);
+    Ok(())
+}
+
+/// A package with a service that says in a file with which configuration it was started.
+fn service(name: &str) -> Deb {
+    let unit = format!(
+        "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'cat /etc/{name}.conf >>/run/{name}.starts'\n\
+         [Install]\nWantedBy=multi-user.target\n"
+    );
+    Deb::new(name, "1.0")
+        .file(&format!("/lib/systemd/system/{name}.service"), &unit)
+        .conffile(&format!("/etc/{name}.conf"), "the package's\n")
+        .script(
+            "postinst",
+            &format!(
+                "systemctl enable --quiet {name}.service\nsystemctl daemon-reload\n\
+                 deb-systemd-invoke start {name}.service"
+            ),
+        )
+}
+
+#[test]
+fn a_service_is_not_started_before_its_configuration_is_there() -> Result<()> {
+    let host = Host::boot("not-yet")?;
+    AptRepository::of(&[service("shop"), service("plain")])?.serve_to(&host)?;
+    let site = Site::on(host, "")?;
+    let status = site.apply(
+        r#"
+        [package.shop]
+        [package.plain]
+        [file."/etc/shop.conf"]
+        content = "the fleet's\n"
+        needs = ["package:shop"]
+        [unit."shop.service"]
+        active = true
+        restart_on = ["file:/etc/shop.conf"]
+        needs = ["package:shop"]
+        "#,
+    )?;
+    assert_eq!(status.result, PassResult::Converged);
+    assert_eq!(site.host.read_file("/run/shop.starts")?, "the fleet's\n", "it was started too early");
+    assert_eq!(site.host.read_file("/run/plain.starts")?, "the package's\n", "nobody asked for it to wait");
+
+    // Whoever else installs a package is not concerned.
+    site.host.run(&["systemctl", "stop", "shop"])?;
+    site.host.run(&["deb-systemd-invoke", "start", "shop.service"])?;
+    assert_eq!(site.host.property("shop", "ActiveState")?, "active");
+    Ok(())
+}
+
+#[test]
+fn a_script_that_hangs_is_stopped_named_and_taken_back() -> Result<()> {
+    let host = Host::boot("hanging")?;
+    AptRepository::of(&[
+        Deb::new("sound", "1.0"),
+        Deb::new("asks", "1.0").script("postinst", "read answer || true; echo \"got: $answer\""),
+        Deb::new("hangs", "1.0").script("postinst", "sleep infinity"),
+    ])?
+    .serve_to(&host)?;
+    let site = Site::on(host, "")?;
+    // Nobody is there to answer.
+    assert_eq!(site.apply("[package.asks]\n")?.result, PassResult::Converged);
+
+    site.publish(
+        "[apply]\npackage_script_limit = \"10s\"\n[package.asks]\n[package.sound]\n[package.hangs]\n",
+    )?;
+    let sync = site.sync()?;
+    assert_ne!(sync.code, Some(0), "{sync}");
+    let status = site.status()?;
+    let told = status.problem.iter().find(|problem| problem.code == "E_PACKAGE_SCRIPT");
+    let told = told.with_context(|| format!("the status is silent: {status:#?}"))?;
+    assert!(told.message.contains("postinst of package hangs"), "{told:?}");
+    assert_eq!(site.host.package("hangs")?, "", "it was not taken back");
+    assert_eq!(site.host.package("sound")?, "", "it was not taken back");
+    assert_eq!(site.host.package("asks")?, "ii  1.0");
+    assert_eq!(site.host.run(&["dpkg", "--audit"])?, "");
+    assert_eq!(site.host.output(&["pgrep", "-f", "sleep infinity"])?.text(), "");
     Ok(())
 }
 

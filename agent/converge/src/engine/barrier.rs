@@ -4,8 +4,10 @@
 //! at is passed by all who wait there, in the order of [`Barrier`]: packages bring files and accounts that others wait for;
 //! what stops makes room before the manager reads again and before anything starts.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::{self, Either};
-use holdfast_schema::ResourceId;
+use holdfast_schema::{KindName, ResourceId, UnitName, spec::Spec};
 
 use super::{
     Failure, Outcome,
@@ -13,11 +15,11 @@ use super::{
     work::{Place, Trouble},
 };
 use crate::{
-    host::{Expected, HostError, Write},
-    kinds::unit::level,
+    host::{ConfigFile, Expected, HostError, Write},
+    kinds::unit::{is_running, level},
     ledger::Lesson,
     plan::{
-        Action, Step,
+        Action, Difference, Step,
         order::Item,
         step::{PackageTransaction, UnitVerb},
     },
@@ -118,7 +120,11 @@ impl<'a, H: Write> Run<'a, '_, H> {
     /// left out and the rest is tried again.
     async fn packages(&mut self, mut waiting: Vec<(usize, &'a Item<'a>)>) {
         while !waiting.is_empty() {
-            let mut transaction = PackageTransaction::default();
+            let mut transaction = PackageTransaction {
+                not_yet: self.not_yet().await,
+                script_limit: Some(self.task.state.apply.package_script_limit),
+                ..PackageTransaction::default()
+            };
             for (at, _) in &waiting {
                 if let Some(Step { action: Action::Packages(own), .. }) = self.pending(*at) {
                     transaction.merge(own.clone());
@@ -129,6 +135,7 @@ impl<'a, H: Write> Run<'a, '_, H> {
             let run = self.host.run(&action, &Expected::Anything, self.task.contents);
             let Some(result) = self.unless_stopped(run).await else { return };
             let error = result.err();
+            self.note_config_files(&waiting);
             if let Err(failure) = self.write_down_packages(&before).await {
                 tracing::warn!(
                     code = failure.code,
@@ -159,6 +166,45 @@ impl<'a, H: Write> Run<'a, '_, H> {
                     self.end(at, Trouble::from(own).into());
                 }
             }
+        }
+    }
+
+    /// Declared units that do not run and wait for more than packages: whatever starts them before that is there, starts
+    /// them with the wrong configuration.
+    async fn not_yet(&self) -> BTreeSet<UnitName> {
+        let mut not_yet = BTreeSet::new();
+        for resource in self.task.state.resources.values() {
+            let Spec::Unit(unit) = &resource.spec else { continue };
+            let waits_for = resource.needs.iter().chain(&unit.restart_on).chain(&unit.reload_on);
+            let waits = unit.content.is_some()
+                || !unit.drop_ins.is_empty()
+                || waits_for.into_iter().any(|need| need.kind != KindName::Package);
+            if waits
+                && unit.active.is_some()
+                && self.host.unit(&unit.name).await.is_ok_and(|now| !is_running(&now))
+            {
+                not_yet.insert(unit.name.clone());
+            }
+        }
+        not_yet
+    }
+
+    /// Tells of configuration files over which the packages' own and this host's ways differ.
+    fn note_config_files(&mut self, waiting: &[(usize, &'a Item<'a>)]) {
+        for ConfigFile { package, path, kept } in self.host.config_files() {
+            tracing::info!(package, path, kept, "a configuration file was changed here and in the package");
+            let whose = waiting.iter().find(|(_, item)| item.id.name.split(':').next() == Some(&*package));
+            let Some((at, _)) = whose else { continue };
+            let to = if kept {
+                "kept; the package's own is beside it, its name ending in .dpkg-dist"
+            } else {
+                "replaced by the package's own; it is beside it, its name ending in .dpkg-old"
+            };
+            self.work.entry(*at).or_default().did.push(Difference {
+                field: path,
+                from: "changed on this host and in the package".to_owned(),
+                to: to.to_owned(),
+            });
         }
     }
 
@@ -258,7 +304,9 @@ fn names(error: &HostError, id: &ResourceId) -> bool {
     let is_it = |package: &str| package.split('=').next() == Some(id.name.as_str());
     match error {
         HostError::Packages { failed } => failed.keys().any(|package| is_it(package)),
-        HostError::Package { package, .. } | HostError::PackageNotFound { package } => is_it(package),
+        HostError::Package { package, .. }
+        | HostError::PackageScript { package, .. }
+        | HostError::PackageNotFound { package } => is_it(package),
         _ => false,
     }
 }

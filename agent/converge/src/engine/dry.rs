@@ -2,7 +2,9 @@
 
 use holdfast_schema::state::Mode;
 
-use super::{Failure, Prints, Task, failure, foresight::Foresight, record::WILL_CHANGE, scan, watched};
+use super::{
+    Failure, Prints, Task, failure, foresight::Foresight, no_undo, record::WILL_CHANGE, scan, watched,
+};
 use crate::{
     host::{HostError, Read},
     kinds::{self, Around, Fate, Verdict},
@@ -50,6 +52,7 @@ pub async fn plan<H: Read>(task: &Task<'_>, host: &H, ledger: &Ledger) -> Previe
             None => {}
         }
     }
+    no_undo::tell_packages(&foresight.leaving_packages(), &mut preview, host).await;
     host.finish();
     preview
 }
@@ -104,8 +107,9 @@ async fn foresee(
     let mut changes = Vec::with_capacity(steps.len());
     for step in steps {
         let diff = diff(task, &step, host).await;
+        let no_undo = no_undo::of_step(&step, host).await;
         host.foresee(&step.action);
-        changes.push(Change::of(step, diff));
+        changes.push(Change { because: step.because, disrupts: step.disrupts, no_undo, diff });
     }
     Some(Foreseen { id: item.id.clone(), intent, changes, problem: None })
 }

@@ -9,19 +9,20 @@ use std::{
 use holdfast_schema::{AbsolutePath, UnitName};
 
 use crate::{
-    host::{Entry, HostError, Look, Node, PackageNow, Read, UnitNow, Wanted},
-    plan::Action,
+    host::{Entry, HostError, Look, Node, Offered, PackageNow, Read, UnitNow, Wanted},
+    plan::{Action, step::PackageTransaction},
 };
 
 /// A host seen ahead. What would be made is not in it: only what is in the way of others matters.
 pub(super) struct Foresight<'a, H> {
     host: &'a H,
     gone: RefCell<BTreeSet<AbsolutePath>>,
+    leaving_packages: RefCell<BTreeSet<String>>,
 }
 
 impl<'a, H> Foresight<'a, H> {
     pub(super) fn new(host: &'a H) -> Self {
-        Self { host, gone: RefCell::default() }
+        Self { host, gone: RefCell::default(), leaving_packages: RefCell::default() }
     }
 
     /// Takes in what an action would do.
@@ -32,8 +33,17 @@ impl<'a, H> Foresight<'a, H> {
             Action::WriteFile { path, .. }
             | Action::MakeDirectory { path, .. }
             | Action::MakeSymlink { path, .. } => drop(gone.remove(path)),
+            Action::Packages(PackageTransaction { install, remove, purge, .. }) => {
+                let names = install.keys().chain(remove).chain(purge);
+                self.leaving_packages.borrow_mut().extend(names.cloned());
+            }
             _ => {}
         }
+    }
+
+    /// The packages that would be removed, or of which another version would be installed.
+    pub(super) fn leaving_packages(&self) -> BTreeSet<String> {
+        self.leaving_packages.borrow().clone()
     }
 
     fn is_gone(&self, path: &AbsolutePath) -> bool {
@@ -77,6 +87,10 @@ impl<H: Read> Read for Foresight<'_, H> {
 
     async fn packages(&self) -> Result<BTreeMap<String, PackageNow>, HostError> {
         self.host.packages().await
+    }
+
+    async fn offered(&self, packages: &BTreeSet<String>) -> Result<Offered, HostError> {
+        self.host.offered(packages).await
     }
 
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {

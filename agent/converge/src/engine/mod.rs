@@ -34,6 +34,7 @@ mod dry;
 mod failure;
 mod foresight;
 mod keeper;
+mod no_undo;
 pub(crate) mod outcome;
 mod record;
 mod run;

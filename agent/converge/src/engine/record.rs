@@ -184,6 +184,27 @@ async fn before_tree(
     (ledger, journal): (&Ledger, &mut Journal<'_>),
     records: &mut Vec<Record>,
 ) -> Result<(), HostError> {
+    match tree(root, host).await? {
+        Ok(paths) => {
+            for path in paths {
+                before_path(resource, &path, host, (ledger, journal), records).await?;
+            }
+        }
+        Err(what) => {
+            let was = Was::NotKept { what };
+            let before = Before::Path { resource: resource.clone(), path: root.clone(), was };
+            journal.touch(Target::Path(root.clone()), None);
+            records.push(Record::Before(before));
+        }
+    }
+    Ok(())
+}
+
+/// A directory and all that is in it, each directory before what is in it; or why that is not kept.
+pub(super) async fn tree(
+    root: &AbsolutePath,
+    host: &impl Read,
+) -> Result<Result<Vec<AbsolutePath>, String>, HostError> {
     let mut paths = vec![root.clone()];
     let mut next = 0;
     while let Some(directory) = paths.get(next).cloned() {
@@ -196,19 +217,17 @@ async fn before_tree(
             let Some(inside) = inside else {
                 let what =
                     format!("a directory with more than {MOST_KEPT} entries or with names that are no text");
-                let was = Was::NotKept { what };
-                let before = Before::Path { resource: resource.clone(), path: root.clone(), was };
-                journal.touch(Target::Path(root.clone()), None);
-                records.push(Record::Before(before));
-                return Ok(());
+                return Ok(Err(what));
             };
             paths.push(inside);
         }
     }
-    for path in paths {
-        before_path(resource, &path, host, (ledger, journal), records).await?;
-    }
-    Ok(())
+    Ok(Ok(paths))
+}
+
+/// What a file is called that is too large to be kept.
+pub(super) fn large_file(size: u64) -> String {
+    format!("a file of {size} bytes")
 }
 
 /// What is at a path, its bytes kept.
@@ -223,9 +242,7 @@ async fn what_is_there(
         Node::Directory { stat } => Was::Directory { access: access(stat) },
         Node::Symlink { target, .. } => Was::Symlink { target: target.clone() },
         Node::Other { what } => Was::NotKept { what: (*what).to_owned() },
-        Node::File { stat, .. } if stat.size > LARGEST_KEPT => {
-            Was::NotKept { what: format!("a file of {} bytes", stat.size) }
-        }
+        Node::File { stat, .. } if stat.size > LARGEST_KEPT => Was::NotKept { what: large_file(stat.size) },
         Node::File { stat, .. } => match host.bytes(path, LARGEST_KEPT).await? {
             None => Was::NotKept { what: "a file that changed while it was read".to_owned() },
             Some(bytes) => {

@@ -1,6 +1,6 @@
 //! What can go wrong between Holdfast and a host.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, time::Duration};
 
 /// Every code that a [`HostError`] can have: code, what it means, remedy.
 pub const CODES: &[(&str, &str, &str)] = &[
@@ -59,6 +59,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "E_PACKAGE",
         "the package manager could not bring a package in order",
         "see /var/log/apt/term.log; the next pass tries again",
+    ),
+    (
+        "E_PACKAGE_SCRIPT",
+        "a script of a package ran for longer than `package_script_limit` allows, and was stopped",
+        "see /var/log/apt/term.log for what it waits for; give it more time in `[apply]` if it needs that",
     ),
     (
         "E_PACKAGE_NOT_FOUND",
@@ -177,6 +182,16 @@ pub enum HostError {
         /// Why, in one line.
         reason: String,
     },
+    /// A maintainer script ran for too long and was stopped.
+    #[error("the {script} of package {package} was stopped, for it ran for more than {limit:?}")]
+    PackageScript {
+        /// Whose it is.
+        package: String,
+        /// Which, such as `postinst`.
+        script: String,
+        /// How long it may run.
+        limit: Duration,
+    },
     /// The package manager knows no such package or version.
     #[error("no package {package} can be installed from this host's sources")]
     PackageNotFound {
@@ -246,6 +261,7 @@ impl HostError {
             Self::Command { .. } => "E_COMMAND",
             Self::Busy { .. } => "E_BUSY",
             Self::Package { .. } | Self::Packages { .. } => "E_PACKAGE",
+            Self::PackageScript { .. } => "E_PACKAGE_SCRIPT",
             Self::PackageNotFound { .. } => "E_PACKAGE_NOT_FOUND",
             Self::ManagerGone { .. } => "E_SYSTEMD_GONE",
             Self::Unit { .. } => "E_UNIT",
@@ -263,6 +279,7 @@ impl HostError {
             | Self::Busy { .. }
             | Self::ManagerGone { .. }
             | Self::Package { .. }
+            | Self::PackageScript { .. }
             | Self::Packages { .. }
             | Self::Immutable { .. }
             | Self::UnsafePath { .. }
@@ -298,6 +315,9 @@ impl HostError {
             Self::NoSuchAccount { .. } => Some("create it, or let `needs` name the package that brings it"),
             Self::Invalid { .. } => Some("correct the file in Git; the old one stays in place"),
             Self::Busy { .. } => Some("nothing to do: the next pass tries again"),
+            Self::PackageScript { .. } => {
+                Some("see what it waits for, or give it more time: `package_script_limit` in `[apply]`")
+            }
             Self::PackageNotFound { .. } => {
                 Some("check the name, the version and the host's package sources")
             }

@@ -10,7 +10,9 @@ use std::{
 
 use holdfast_schema::{AbsolutePath, ContentSource, FileMode, Sha256, UnitName};
 
-use super::{Entry, Expected, HostError, Look, Node, PackageNow, Read, Stat, UnitNow, Wanted, Write};
+use super::{
+    Entry, Expected, HostError, Look, Node, Offered, PackageNow, Read, Stat, UnitNow, Wanted, Write,
+};
 use crate::plan::Action;
 
 mod act;
@@ -237,6 +239,13 @@ impl Read for FakeHost {
 
     async fn packages(&self) -> Result<BTreeMap<String, PackageNow>, HostError> {
         Ok(self.look().packages.clone())
+    }
+
+    async fn offered(&self, packages: &BTreeSet<String>) -> Result<Offered, HostError> {
+        let look = self.look();
+        let supplies = look.supplies.iter().filter(|(name, _)| packages.contains(*name));
+        let versions = |supply: &Supply| supply.versions.iter().map(ToString::to_string).collect();
+        Ok(supplies.map(|(name, supply)| (name.clone(), versions(supply))).collect())
     }
 
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {

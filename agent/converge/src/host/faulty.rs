@@ -2,14 +2,14 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     sync::Arc,
 };
 
 use holdfast_schema::{AbsolutePath, ContentSource, Contents, Sha256, UnitName};
 
-use super::{Entry, Expected, HostError, Look, Node, PackageNow, Read, UnitNow, Wanted, Write};
+use super::{Entry, Expected, HostError, Look, Node, Offered, PackageNow, Read, UnitNow, Wanted, Write};
 use crate::{
     journal::{JournalStore, Record, Recorded},
     ledger::{Ledger, LedgerStore},
@@ -116,6 +116,10 @@ impl<H: Read> Read for Faulty<'_, H> {
     async fn packages(&self) -> Result<BTreeMap<String, PackageNow>, HostError> {
         self.call()?;
         self.host.packages().await
+    }
+    async fn offered(&self, packages: &BTreeSet<String>) -> Result<Offered, HostError> {
+        self.call()?;
+        self.host.offered(packages).await
     }
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {
         self.call()?;

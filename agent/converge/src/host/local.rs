@@ -13,7 +13,7 @@ use std::{
 use holdfast_schema::{AbsolutePath, ContentSource, Facts, Sha256, UnitName, spec::Health};
 
 use super::{
-    Entry, Expected, HostError, Look, Node, PackageNow, Read, UnitNow, Wanted, Write,
+    ConfigFile, Entry, Expected, HostError, Look, Node, Offered, PackageNow, Read, UnitNow, Wanted, Write,
     accounts::Accounts,
     facts,
     files::{Editor, Files, NewFile, Tree},
@@ -200,6 +200,13 @@ impl Read for ReadOnlyHost {
         }
     }
 
+    async fn offered(&self, packages: &BTreeSet<String>) -> Result<Offered, HostError> {
+        match &self.machine {
+            Some(machine) => machine.packages.offered(packages).await,
+            None => Ok(Offered::new()),
+        }
+    }
+
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {
         self.systemd()?.unit(name).await
     }
@@ -241,6 +248,10 @@ impl Read for LocalHost {
 
     async fn packages(&self) -> Result<BTreeMap<String, PackageNow>, HostError> {
         self.read.packages().await
+    }
+
+    async fn offered(&self, packages: &BTreeSet<String>) -> Result<Offered, HostError> {
+        self.read.offered(packages).await
     }
 
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {
@@ -302,6 +313,10 @@ impl Write for LocalHost {
                 self.read.systemd()?.await_health(unit, health, &self.outside).await
             }
         }
+    }
+
+    fn config_files(&self) -> Vec<ConfigFile> {
+        self.installer.as_ref().map(Installer::config_files).unwrap_or_default()
     }
 
     async fn sweep(&self, directories: &BTreeSet<AbsolutePath>) -> Result<(), HostError> {

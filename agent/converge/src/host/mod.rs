@@ -63,6 +63,9 @@ pub trait Read {
     /// Every package that the package manager knows of, by name, with `:ARCH` for a foreign architecture.
     async fn packages(&self) -> Result<BTreeMap<String, PackageNow>, HostError>;
 
+    /// The versions of these packages that the package sources have, as far as the host's lists tell.
+    async fn offered(&self, packages: &BTreeSet<String>) -> Result<Offered, HostError>;
+
     /// A unit's state, from batched reads.
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError>;
 
@@ -86,6 +89,11 @@ pub trait Write: Read {
         contents: &dyn ContentSource,
     ) -> Result<(), HostError>;
 
+    /// The configuration files over which the last [`Action::Packages`] had to decide; told once.
+    fn config_files(&self) -> Vec<ConfigFile> {
+        Vec::new()
+    }
+
     /// Removes what a killed run left half-made in these directories. Worth calling once in the life of a process,
     /// before its first pass, with every directory that holds something managed; a later [`Write::run`] also does it for
     /// its own directory. A directory that is not there is no error.
@@ -93,6 +101,20 @@ pub trait Write: Read {
         Ok(())
     }
 }
+
+/// A package's configuration file that was changed on the host and of which the package brought another version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigFile {
+    /// Whose it is.
+    pub package: String,
+    /// Where it lies.
+    pub path: String,
+    /// Whether it stayed and the package's own was put beside it, or the other way round.
+    pub kept: bool,
+}
+
+/// The versions of packages that can be installed, by the packages' names.
+pub type Offered = BTreeMap<String, BTreeSet<String>>;
 
 /// What a pass will ask of the host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -9,4 +9,4 @@ mod sort;
 pub mod step;
 
 pub use preview::Preview;
-pub use step::{Action, Difference, Disruption, Step, Undo};
+pub use step::{Action, Difference, Disruption, Step};

@@ -3,7 +3,7 @@
 use holdfast_schema::ResourceId;
 use serde::Serialize;
 
-use super::{Action, Difference, Disruption, Step, Undo};
+use super::{Difference, Disruption};
 
 /// What a pass would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -61,7 +61,7 @@ pub struct Change {
     pub disrupts: Disruption,
     /// Why it could not be taken back; `None` if it could.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub no_undo: Option<&'static str>,
+    pub no_undo: Option<String>,
     /// What would change in a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diff: Option<Diff>,
@@ -88,16 +88,4 @@ pub struct Problem {
     /// What mends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<&'static str>,
-}
-
-impl Change {
-    /// What a step would change.
-    pub(crate) fn of(step: Step, diff: Option<Diff>) -> Self {
-        // A start or a reload has no undo and needs none: what runs is started again with whatever is put back.
-        let no_undo = match (&step.action, step.action.undo()) {
-            (Action::Packages(_), Undo::Nothing(why)) => Some(why),
-            _ => None,
-        };
-        Self { because: step.because, disrupts: step.disrupts, no_undo, diff }
-    }
 }

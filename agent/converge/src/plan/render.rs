@@ -77,7 +77,7 @@ fn resource(foreseen: &Foreseen, paint: &Paint, out: &mut String) -> fmt::Result
         let because = &change.because;
         writeln!(out, "    {}: {} → {}", escape(&because.field), escape(&because.from), escape(&because.to))?;
         diff(change, paint, out)?;
-        if let Some(why) = change.no_undo {
+        if let Some(why) = &change.no_undo {
             writeln!(out, "    {}", paint(Tone::Faint, &format!("cannot be undone: {why}")))?;
         }
     }

@@ -1,6 +1,9 @@
 //! The closed list of every way in which Holdfast can change a machine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use holdfast_schema::{
     AbsolutePath, FileMode, ResourceId, UnitName,
@@ -122,6 +125,15 @@ pub struct PackageTransaction {
     pub hold: BTreeSet<String>,
     /// Packages whose hold is lifted beforehand.
     pub unhold: BTreeSet<String>,
+    /// Packages whose new configuration files take the place of those that were changed here; others' are put beside them.
+    #[serde(default)]
+    pub replace_config: BTreeSet<String>,
+    /// Units that no package starts: the state does, once what they need is there.
+    #[serde(default)]
+    pub not_yet: BTreeSet<UnitName>,
+    /// How long one maintainer script may run; `None` is an hour.
+    #[serde(default)]
+    pub script_limit: Option<Duration>,
 }
 
 /// The package that Holdfast itself is in.
@@ -149,6 +161,9 @@ impl PackageTransaction {
         self.purge.extend(other.purge);
         self.hold.extend(other.hold);
         self.unhold.extend(other.unhold);
+        self.replace_config.extend(other.replace_config);
+        self.not_yet.extend(other.not_yet);
+        self.script_limit = self.script_limit.max(other.script_limit);
     }
 }
 
@@ -206,17 +221,6 @@ pub enum Disruption {
     Stop,
 }
 
-/// How an action is taken back. The rollback engine fills and runs these; until then they only say what would be possible.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Undo {
-    /// What was there before is kept and can be put back.
-    PutBack,
-    /// The opposite action.
-    Reverse,
-    /// There is none, and why.
-    Nothing(&'static str),
-}
-
 impl Action {
     /// Whether it changes files, directories or links by itself.
     pub fn is_of_files(&self) -> bool {
@@ -233,22 +237,6 @@ impl Action {
             | Self::MaskUnit { .. }
             | Self::ControlUnit { .. }
             | Self::AwaitHealth { .. } => false,
-        }
-    }
-
-    /// How this action is taken back.
-    pub fn undo(&self) -> Undo {
-        match self {
-            Self::WriteFile { .. }
-            | Self::SetAccess { .. }
-            | Self::MakeSymlink { .. }
-            | Self::RemovePath { .. }
-            | Self::RemoveTree { .. } => Undo::PutBack,
-            Self::MakeDirectory { .. } | Self::EnableUnit { .. } | Self::MaskUnit { .. } => Undo::Reverse,
-            Self::Packages(_) => Undo::Nothing("maintainer scripts cannot be run backwards"),
-            Self::ReloadManager => Undo::Nothing("it only reads what is on disk"),
-            Self::ControlUnit { .. } => Undo::Nothing("the process that ran before is gone"),
-            Self::AwaitHealth { .. } => Undo::Nothing("it changes nothing"),
         }
     }
 }

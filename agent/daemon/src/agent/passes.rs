@@ -46,7 +46,8 @@ impl Agent {
         let task =
             Task { state: &state, contents: revised, scope: Scope::All, revision: &revision, whole_but_for };
         let pass = engine::pass(&task, &self.host, &mut self.memory.ledger, &mut records, journal, stop);
-        let report = pass.await;
+        // Large: it would make every future larger that could run it.
+        let report = Box::pin(pass).await;
         if report.summary().failed > 0 {
             // What could not be removed may be half-removed.
             self.swept = false;

@@ -9,7 +9,7 @@ use crate::{
         values::{PackageName, PackageVersion},
     },
     resolve::build::Build,
-    spec::{PackageEnsure, PackageSpec, Spec},
+    spec::{ConfigFiles, PackageEnsure, PackageSpec, Spec},
 };
 
 table! {
@@ -22,6 +22,9 @@ table! {
         version: PackageVersion,
         /// Whether the package manager holds it at its version. Without it a hold is left as it is found.
         hold: bool,
+        /// What becomes of a configuration file of the package that was changed on the host, when a new version of the
+        /// package brings another one. Either way the status tells.
+        config_files: ConfigFiles = "\"keep\"",
         after common: Common,
     }
 }
@@ -46,6 +49,7 @@ impl Declared for PackageTable {
                 .filter(|_| present)
                 .map(|version| version.value.as_str().to_owned()),
             hold: value(self.hold.as_ref()).filter(|_| present),
+            config_files: value(self.config_files.as_ref()).unwrap_or_default(),
         }))
     }
 }

@@ -1,12 +1,16 @@
 //! What resources share is done once, and what fails of it fails alone.
 
+use holdfast_schema::UnitName;
+
 use crate::{
     engine::{Outcome, Stopper, pass},
     host::{
-        fake::{FakeHost, Supply, Temper},
+        PackageNow,
+        fake::{Active, FakeHost, Supply, Temper},
         faulty::{Fault, Faulty, MemoryJournal, MemoryStore},
     },
     journal::{Journal, Recorded},
+    plan::Action,
     testing::{AsSpec as _, Scene, block_on, id, shorts},
 };
 
@@ -192,4 +196,41 @@ fn a_stop_does_not_wait_for_a_transaction_or_a_start() {
         assert_eq!(report.result(), holdfast_schema::status::PassResult::Converged);
         assert_eq!(scene.pass(&host, &mut store).outcomes.len(), 0);
     }
+}
+
+#[test]
+fn packages_are_told_which_units_are_not_theirs_to_start() {
+    let (mut scene, host) = (Scene::new(), FakeHost::new());
+    supply(&host, "shop");
+    scene.package("shop");
+    scene.file("/etc/shop.conf", "x").needs.insert(id("package:shop"));
+    scene.service("own.service", "[Service]\n");
+    for (name, active, waits_for) in [
+        ("package.service", Active::Resting, "package:shop"),
+        ("file.service", Active::Resting, "file:/etc/shop.conf"),
+        ("runs.service", Active::Running, "file:/etc/shop.conf"),
+    ] {
+        host.inner().bring_unit(name);
+        host.inner().units.get_mut(name).unwrap().active = active;
+        let unit = scene.unit(name);
+        unit.needs.insert(id(waits_for));
+        unit.as_unit().active = Some(true);
+    }
+    scene.pass(&host, &mut MemoryStore::default());
+    let done = host.take_done();
+    let not_yet = done.iter().find_map(|action| match action {
+        Action::Packages(transaction) => Some(&transaction.not_yet),
+        _ => None,
+    });
+    let not_yet: Vec<&str> = not_yet.unwrap().iter().map(UnitName::as_str).collect();
+    assert_eq!(not_yet, ["file.service", "own.service"]);
+
+    // Once a unit runs, packages may restart it.
+    host.inner().packages.insert("shop".to_owned(), PackageNow::Absent);
+    scene.pass(&host, &mut MemoryStore::default());
+    let done = host.take_done();
+    assert!(
+        done.iter()
+            .any(|action| matches!(action, Action::Packages(transaction) if transaction.not_yet.is_empty()))
+    );
 }

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use holdfast_schema::state::{Mode, RemovalGuard};
+use holdfast_schema::{
+    spec::{Ensure, PackageEnsure},
+    state::{Mode, RemovalGuard},
+};
 
 use crate::{
     engine::{Scope, plan},
     host::{
+        PackageNow,
         fake::{FakeHost, Supply},
         faulty::MemoryStore,
     },
@@ -151,4 +155,51 @@ fn a_content_that_cannot_be_read_is_told_in_the_diffs_place() {
     let preview = scene.plan(&host, &Ledger::default());
     let Some(Diff::Hidden(why)) = &preview.resources[0].changes[0].diff else { panic!("{preview:?}") };
     assert!(why.starts_with("no content with digest"), "{why}");
+}
+
+#[test]
+fn what_could_not_be_taken_back_is_foretold() {
+    let (mut scene, host) = (Scene::new(), FakeHost::new());
+    let supply = |versions| Supply { versions, ..Supply::default() };
+    for (name, now, versions) in [
+        ("again", "1.0", vec!["2.0", "1.0"]),
+        ("gone", "1.0", vec!["2.0"]),
+        ("purged", "1.0", vec!["1.0"]),
+        ("held", "2.0", vec!["3.0"]),
+    ] {
+        let now = PackageNow::Installed { version: now.to_owned(), held: false };
+        host.inner().packages.insert(name.to_owned(), now);
+        host.inner().supplies.insert(name.to_owned(), supply(versions));
+        scene.package(name).as_package().version = Some("2.0".to_owned());
+    }
+    host.inner().supplies.insert("new".to_owned(), supply(vec!["1.0"]));
+    scene.package("new");
+    scene.package("purged").as_package().ensure = PackageEnsure::Purged;
+    scene.package("held").as_package().hold = Some(true);
+    host.inner().directory("/srv/small");
+    host.inner().directory("/srv/large");
+    for number in 0..1000 {
+        host.inner().file(&format!("/srv/large/{number}"), b"x");
+    }
+    for path in ["/srv/small", "/srv/large"] {
+        let directory = scene.directory(path).as_directory();
+        (directory.ensure, directory.purge, directory.purge_limit) = (Ensure::Absent, true, 5000);
+    }
+    let preview = scene.plan(&host, &Ledger::default());
+    let no_undo = preview.resources.iter().flat_map(|foreseen| {
+        let whys = foreseen.changes.iter().filter_map(|change| change.no_undo.as_deref());
+        whys.map(|why| (foreseen.id.to_string(), why)).collect::<Vec<_>>()
+    });
+    let text = |id: &str| id.to_owned();
+    assert_eq!(
+        no_undo.collect::<Vec<_>>(),
+        [
+            (
+                text("directory:/srv/large"),
+                "it is a directory with more than 1000 entries or with names that are no text, which is not kept"
+            ),
+            (text("package:gone"), "no package source has version 1.0 any more"),
+            (text("package:purged"), "what it keeps in configuration files and elsewhere goes with it"),
+        ]
+    );
 }

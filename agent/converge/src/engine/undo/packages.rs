@@ -107,7 +107,9 @@ fn culprits(error: &HostError, wanted: &BTreeMap<String, (PackageNow, PackageNow
     let bare = |package: &str| package.split('=').next().unwrap_or_default().to_owned();
     let named = match error {
         HostError::Packages { failed } => failed.keys().map(|package| bare(package)).collect(),
-        HostError::Package { package, .. } | HostError::PackageNotFound { package } => vec![bare(package)],
+        HostError::Package { package, .. }
+        | HostError::PackageScript { package, .. }
+        | HostError::PackageNotFound { package } => vec![bare(package)],
         _ => Vec::new(),
     };
     named.into_iter().filter(|name| wanted.contains_key(name)).collect()

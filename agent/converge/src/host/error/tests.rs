@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use super::{CODES, HostError};
 
@@ -27,6 +27,7 @@ fn every_code_is_explained() {
         HostError::Busy { what: text() },
         package("a", "b"),
         HostError::Packages { failed: BTreeMap::new() },
+        HostError::PackageScript { package: text(), script: text(), limit: Duration::ZERO },
         HostError::PackageNotFound { package: text() },
         HostError::ManagerGone { source: "gone".into() },
         HostError::Unit { unit: text(), reason: text() },

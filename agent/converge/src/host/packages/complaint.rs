@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::host::ConfigFile;
+
 /// One thing that went wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Complaint {
@@ -151,7 +153,7 @@ pub(super) fn holder(text: &str) -> Option<(String, i32)> {
 
 /// The package that an archive's file name tells: `…/3-libfoo_1.2_amd64.deb` is libfoo's. apt numbers the archives that it
 /// hands to dpkg in a directory of its own.
-fn archive_name(path: &str) -> Option<String> {
+pub(super) fn archive_name(path: &str) -> Option<String> {
     let (directory, file) = path.rsplit_once('/').unwrap_or(("", path));
     let name = file.strip_suffix(".deb")?.split('_').next()?;
     let numbered = directory.contains("/apt-dpkg-install-");
@@ -185,4 +187,28 @@ pub(super) fn installations(simulated: &str) -> BTreeSet<String> {
 fn words_after(text: &str, marks: &[&str]) -> BTreeSet<String> {
     let marked = text.lines().filter_map(|line| marks.iter().find_map(|mark| line.strip_prefix(mark)));
     marked.filter_map(|line| line.split_whitespace().next()).map(plain).collect()
+}
+
+/// The configuration files that were changed on the host and of which a package brought another version.
+pub(super) fn config_files(said: &str) -> Vec<ConfigFile> {
+    let mut package = "";
+    let mut path = None;
+    let mut found = Vec::new();
+    for line in said.lines() {
+        if let Some(rest) = line.strip_prefix("Setting up ") {
+            package = rest.split_whitespace().next().unwrap_or_default();
+        } else if let Some(rest) = line.strip_prefix("Configuration file '") {
+            path = rest.strip_suffix('\'');
+        } else if let Some(what) = line.strip_prefix(" ==> ") {
+            let kept =
+                what.starts_with("Keeping old config file") || what.starts_with("Using current old file");
+            let replaced = what.starts_with("Using new ");
+            if (kept || replaced)
+                && let Some(path) = path.take()
+            {
+                found.push(ConfigFile { package: plain(package), path: path.to_owned(), kept });
+            }
+        }
+    }
+    found
 }

@@ -28,9 +28,9 @@ pub(super) const DPKG: &str = "/var/lib/dpkg";
 const FORMAT: &str = "${Package}\\t${Architecture}\\t${db:Status-Abbrev}\\t${Version}\\n";
 
 /// A host with all of Debian installed answers with less.
-const MOST: usize = 16 * 1024 * 1024;
+pub(super) const MOST: usize = 16 * 1024 * 1024;
 
-const LIMIT: Duration = Duration::from_secs(30);
+pub(super) const LIMIT: Duration = Duration::from_secs(30);
 
 /// The version of the kept answer's form.
 const KEPT: u32 = 1;

@@ -7,11 +7,15 @@
 //! - Nothing is removed that is not declared: without removals apt is told so; with some, a simulated run is looked at first.
 //! - A package that the lists do not have, or whose archive is gone from the mirror, makes the lists be refreshed, at most
 //!   once in [`REFRESH_AGAIN`], and the transaction tried again.
-//! - apt is never killed: maintainer scripts would go on as orphans. A transaction that takes long goes on by itself.
+//! - apt is never killed: maintainer scripts would go on as orphans. A transaction that takes long goes on by itself, and only
+//!   a maintainer script that runs for too long is stopped.
+//! - A package does not start a unit that the state starts later in the pass: the program `policy-rc.d`, which Debian's
+//!   packages ask, is told of it in the environment.
 //! - When a transaction fails because of single packages, the error names them, each with its reason.
 #![expect(clippy::disallowed_methods, reason = "part of the room that owns dpkg's database")]
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     fs::{self, File},
     path::PathBuf,
@@ -19,18 +23,21 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::timeout;
+use tokio::{pin, time::timeout};
 
 use super::{
     Packages,
-    complaint::{Complaint, complaints, holder, installations, removals},
+    complaint::{Complaint, complaints, config_files, holder, removals},
     database::{Database, Line},
     lock,
-    plan::{Attributed, Job, Plan, apt, package, would_remove},
+    plan::{Job, Plan, apt, would_remove},
+    script::Script,
 };
+use holdfast_schema::UnitName;
+
 use crate::{
     host::{
-        HostError, PackageNow, clock,
+        ConfigFile, HostError, PackageNow, clock,
         command::one_line,
         outside::Said,
         systemd::{Limit, Ran, Systemd, Transient},
@@ -38,11 +45,19 @@ use crate::{
     plan::step::PackageTransaction,
 };
 
+mod blame;
+
 /// The unit that every transaction runs in.
 const UNIT: &str = "holdfast-packages.service";
 
 /// How long a pass waits for a transaction. The transaction itself may take as long as it likes.
 const PATIENCE: Duration = Duration::from_mins(10);
+
+/// How long a maintainer script may run if nobody says.
+const SCRIPT_LIMIT: Duration = Duration::from_hours(1);
+
+/// How often a transaction under way is looked at.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// How long a shutdown waits for a transaction.
 const SHUTDOWN_WAITS: Duration = Duration::from_mins(15);
@@ -68,6 +83,9 @@ const ENVIRONMENT: [(&str, &str); 9] = [
     ("UCF_FORCE_CONFFOLD", "1"),
 ];
 
+/// The variable in which `policy-rc.d` finds the units that are not to be started.
+const NOT_YET: &str = "HOLDFAST_NOT_YET";
+
 /// The write side of [`Packages`].
 #[derive(Debug)]
 pub(in crate::host) struct Installer {
@@ -75,30 +93,56 @@ pub(in crate::host) struct Installer {
     systemd: Rc<Systemd>,
     /// The agent's own directory.
     state: PathBuf,
+    /// Over which configuration files the last transaction had to decide.
+    config_files: RefCell<Vec<ConfigFile>>,
+}
+
+/// What the runs of one transaction have in common.
+#[derive(Debug)]
+struct Session {
+    log: Said,
+    not_yet: String,
+    script_limit: Duration,
+    /// The script that was stopped.
+    stopped: RefCell<Option<Script>>,
 }
 
 impl Installer {
     /// Changes packages through `systemd`; leaves what apt says in `state`.
     pub(in crate::host) fn new(packages: Rc<Packages>, systemd: Rc<Systemd>, state: PathBuf) -> Self {
-        Self { packages, systemd, state }
+        Self { packages, systemd, state, config_files: RefCell::default() }
+    }
+
+    /// The configuration files over which the last transaction had to decide; told once.
+    pub(in crate::host) fn config_files(&self) -> Vec<ConfigFile> {
+        self.config_files.take()
     }
 
     /// Does a transaction. Dropping the future only ends the waiting.
     pub(in crate::host) async fn run(&self, transaction: &PackageTransaction) -> Result<(), HostError> {
         self.packages.forget();
+        self.config_files.take();
         let result = self.transact(transaction).await;
         self.packages.forget();
         result
     }
 
     async fn transact(&self, transaction: &PackageTransaction) -> Result<(), HostError> {
-        self.wait_for_nobody().await?;
-        let log = Said::new(self.log())?.keep();
-        self.repair(&log).await?;
+        let script_limit = transaction.script_limit.unwrap_or(SCRIPT_LIMIT);
+        self.wait_for_nobody(script_limit).await?;
+        let not_yet: Vec<&str> = transaction.not_yet.iter().map(UnitName::as_str).collect();
+        let session = Session {
+            log: Said::new(self.log())?.keep(),
+            not_yet: not_yet.join(" "),
+            script_limit,
+            stopped: RefCell::default(),
+        };
+        let session = &session;
+        self.repair(session, transaction).await?;
         let database = self.packages.database().await?;
         let plan = Plan::of(transaction, &database);
         if !plan.remove.is_empty() {
-            self.check_removals(&log, &plan).await?;
+            self.check_removals(session, &plan).await?;
         }
         let job = plan.job();
         if job.commands.is_empty() {
@@ -107,7 +151,7 @@ impl Installer {
         let mut refreshed = None;
         let mut repaired = false;
         loop {
-            let Err(said) = self.unit(&log, &job).await? else { return Ok(()) };
+            let Err(said) = self.unit(session, &job).await? else { return Ok(()) };
             let found = complaints(&said);
             busy(&found, &said)?;
             let missing = |complaint: &Complaint| {
@@ -115,11 +159,13 @@ impl Installer {
             };
             if !repaired && found.contains(&Complaint::Interrupted) {
                 repaired = true;
-                self.repair(&log).await?;
+                self.repair(session, transaction).await?;
             } else if refreshed.is_none() && found.iter().any(missing) && self.may_refresh() {
-                refreshed = Some(self.refresh(&log).await?);
+                refreshed = Some(self.refresh(session).await?);
             } else {
-                return Err(self.blame(&log, &plan, &found, refreshed.flatten().as_deref(), &said).await?);
+                return Err(self
+                    .blame(session, &plan, &found, refreshed.flatten().as_deref(), &said)
+                    .await?);
             }
         }
     }
@@ -129,8 +175,11 @@ impl Installer {
     }
 
     /// Whether nobody else is at work on packages.
-    async fn wait_for_nobody(&self) -> Result<(), HostError> {
+    async fn wait_for_nobody(&self, script_limit: Duration) -> Result<(), HostError> {
         if self.systemd.is_running(UNIT).await? {
+            if let Some(script) = self.script() {
+                script.bound(script_limit);
+            }
             return Err(HostError::Busy { what: self.earlier() });
         }
         match lock::holder(&self.packages.dpkg)? {
@@ -139,16 +188,28 @@ impl Installer {
         }
     }
 
-    /// An earlier transaction of ours, and the last that it said.
+    /// An earlier transaction of ours, and what it is at.
     fn earlier(&self) -> String {
-        let said = fs::read(self.log()).unwrap_or_default();
-        let tail = said.get(said.len().saturating_sub(512)..).unwrap_or_default();
-        let last = one_line(tail).rsplit("; ").next().unwrap_or_default().to_owned();
-        format!("an earlier package transaction, {UNIT}, which last said {last:?}")
+        let at = match self.script() {
+            Some(script) => format!("is at {script}"),
+            None => format!("last said {:?}", one_line(&self.tail()).rsplit("; ").next().unwrap_or_default()),
+        };
+        format!("an earlier package transaction, {UNIT}, which {at}")
+    }
+
+    /// The maintainer script that a transaction of ours is at.
+    fn script(&self) -> Option<Script> {
+        Script::of(UNIT, &String::from_utf8_lossy(&self.tail()))
+    }
+
+    /// The end of what our transactions said.
+    fn tail(&self) -> Vec<u8> {
+        let mut said = fs::read(self.log()).unwrap_or_default();
+        said.split_off(said.len().saturating_sub(512))
     }
 
     /// Sets right what an interrupted run left. What cannot be set right shows again, with its reason, in the transaction.
-    async fn repair(&self, log: &Said) -> Result<(), HostError> {
+    async fn repair(&self, session: &Session, transaction: &PackageTransaction) -> Result<(), HostError> {
         let database = self.packages.database().await?;
         let broken = |database: &Database| {
             database.packages().any(|line| matches!(line.now(), PackageNow::Broken { .. }))
@@ -156,8 +217,19 @@ impl Installer {
         if !database.was_unsettled() && !broken(&database) {
             return Ok(());
         }
+        // A script that hangs need not be run again for a package that is to go.
+        let goes = |line: &Line<'_>| {
+            let name = database.name(line);
+            matches!(line.now(), PackageNow::Broken { .. })
+                && (transaction.remove.contains(&name) || transaction.purge.contains(&name))
+        };
+        let going: Vec<String> = database.packages().filter(goes).map(|line| database.name(&line)).collect();
+        if !going.is_empty() {
+            let remove = ["/usr/bin/dpkg", "--remove", "--"].map(str::to_owned);
+            self.attempt(session, "remove", &[remove.to_vec(), going].concat()).await?;
+        }
         let configure = ["/usr/bin/dpkg", "--force-confdef", "--force-confold", "--configure", "-a"];
-        self.attempt(log, "repair", &configure.map(str::to_owned)).await?;
+        self.attempt(session, "repair", &configure.map(str::to_owned)).await?;
         self.packages.forget();
         let database = self.packages.database().await?;
         let unpack: Vec<String> = database
@@ -170,16 +242,16 @@ impl Installer {
             .collect();
         if !unpack.is_empty() {
             let command = [apt(&["--no-remove", "--reinstall", "install", "--"]), unpack].concat();
-            self.attempt(log, "repair", &command).await?;
+            self.attempt(session, "repair", &command).await?;
             self.packages.forget();
         }
         Ok(())
     }
 
     /// Runs a command that may fail, though not because somebody else is at work.
-    async fn attempt(&self, log: &Said, what: &str, command: &[String]) -> Result<(), HostError> {
+    async fn attempt(&self, session: &Session, what: &str, command: &[String]) -> Result<(), HostError> {
         let job = Job { commands: vec![command.to_owned()], finally: Vec::new() };
-        if let Err(said) = self.unit(log, &job).await? {
+        if let Err(said) = self.unit(session, &job).await? {
             busy(&complaints(&said), &said)?;
             tracing::debug!(what, said, "a package command failed");
         }
@@ -199,7 +271,7 @@ impl Installer {
     }
 
     /// Refreshes the package lists. Gives why that did not go well, if so: older lists are used then.
-    async fn refresh(&self, log: &Said) -> Result<Option<String>, HostError> {
+    async fn refresh(&self, session: &Session) -> Result<Option<String>, HostError> {
         if let Err(error) = File::create(self.refreshed()) {
             return Err(HostError::Io {
                 tried: format!("make {}", self.refreshed().display()),
@@ -207,7 +279,7 @@ impl Installer {
             });
         }
         let job = Job { commands: vec![apt(&["update"])], finally: Vec::new() };
-        let (Ok(said) | Err(said)) = self.unit(log, &job).await?;
+        let (Ok(said) | Err(said)) = self.unit(session, &job).await?;
         let found = complaints(&said);
         busy(&found, &said)?;
         Ok(found.into_iter().find_map(|complaint| match complaint {
@@ -217,16 +289,16 @@ impl Installer {
     }
 
     /// Looks at a simulated run, and refuses a plan that would remove what is not declared.
-    async fn check_removals(&self, log: &Said, plan: &Plan) -> Result<(), HostError> {
+    async fn check_removals(&self, session: &Session, plan: &Plan) -> Result<(), HostError> {
         // A simulation that fails, fails again in earnest, where its complaints are looked at.
-        let Ok(said) = self.simulate(log, &plan.words()).await? else { return Ok(()) };
+        let Ok(said) = self.simulate(session, &plan.words()).await? else { return Ok(()) };
         let undeclared = plan.undeclared(removals(&said));
         if undeclared.is_empty() {
             return Ok(());
         }
         let mut failed = BTreeMap::new();
         for (name, word) in plan.each().take(MOST_SUSPECTS) {
-            if let Ok(said) = self.simulate(log, &[word]).await? {
+            if let Ok(said) = self.simulate(session, &[word]).await? {
                 let undeclared = plan.undeclared(removals(&said));
                 if !undeclared.is_empty() {
                     failed.insert(name.to_owned(), would_remove(name, &undeclared));
@@ -241,28 +313,35 @@ impl Installer {
     }
 
     /// What apt would do: what it said, as an error if it would fail.
-    async fn simulate(&self, log: &Said, words: &[String]) -> Result<Result<String, String>, HostError> {
+    async fn simulate(
+        &self,
+        session: &Session,
+        words: &[String],
+    ) -> Result<Result<String, String>, HostError> {
         let simulate = apt(&["--simulate", "--option=Debug::NoLocking=1", "install", "--"]);
         let job = Job { commands: vec![[simulate, words.to_owned()].concat()], finally: Vec::new() };
-        self.unit(log, &job).await
+        self.unit(session, &job).await
     }
 
     /// Runs a job in the unit. Gives what it said, as an error if it failed.
-    async fn unit(&self, log: &Said, job: &Job) -> Result<Result<String, String>, HostError> {
-        let before = log.length()?;
+    async fn unit(&self, session: &Session, job: &Job) -> Result<Result<String, String>, HostError> {
+        let before = session.log.length()?;
+        let environment: Vec<(&str, &str)> =
+            ENVIRONMENT.into_iter().chain([(NOT_YET, session.not_yet.as_str())]).collect();
         let unit = Transient {
             name: UNIT,
             description: "Package transaction of Holdfast",
             commands: &job.commands,
             finally: &job.finally,
-            environment: &ENVIRONMENT,
-            output: log.path(),
+            environment: &environment,
+            output: session.log.path(),
             limit: Limit::Never { shutdown_waits: SHUTDOWN_WAITS },
         };
-        let ran = timeout(PATIENCE, self.systemd.run(&unit)).await;
+        let ran = timeout(PATIENCE, self.bounded(session, self.systemd.run(&unit))).await;
         let ran = ran.map_err(|_elapsed| HostError::Busy { what: self.earlier() })??;
-        let said = log.since(before, MOST)?;
+        let said = session.log.since(before, MOST)?;
         let said = String::from_utf8_lossy(&said).into_owned();
+        self.config_files.borrow_mut().extend(config_files(&said));
         match ran {
             Ran::Done => Ok(Ok(said)),
             Ran::Failed => Ok(Err(said)),
@@ -270,74 +349,22 @@ impl Installer {
         }
     }
 
-    /// Which packages a failed transaction failed for, and why.
-    async fn blame(
-        &self,
-        log: &Said,
-        plan: &Plan,
-        found: &[Complaint],
-        not_refreshed: Option<&str>,
-        said: &str,
-    ) -> Result<HostError, HostError> {
-        if found.contains(&Complaint::NoSpace) {
-            let source = std::io::ErrorKind::StorageFull.into();
-            return Ok(HostError::Io { tried: "install packages".into(), source });
-        }
-        let mut failed = BTreeMap::new();
-        let (mut others, mut suspects) = (Vec::new(), false);
-        for complaint in found {
-            match plan.attribute(complaint, not_refreshed) {
-                Attributed::To(name, error) => drop(failed.entry(name).or_insert(error)),
-                Attributed::Nobody(reason) => others.push(reason),
-                Attributed::Somebody => suspects = true,
-                Attributed::Ignored => {}
+    /// Waits for a run, and stops a maintainer script in it that runs for too long.
+    async fn bounded<T>(&self, session: &Session, run: impl Future<Output = T>) -> T {
+        pin!(run);
+        loop {
+            if let Ok(ran) = timeout(LOOK_AGAIN, &mut run).await {
+                return ran;
+            }
+            if let Some(script) = self.script().filter(|script| script.bound(session.script_limit)) {
+                tracing::warn!(
+                    package = script.package,
+                    script = script.name,
+                    "stopped a script that ran too long"
+                );
+                session.stopped.replace(Some(script));
             }
         }
-        if failed.is_empty() && suspects {
-            failed = self.suspect(log, plan, found).await?;
-        }
-        if !failed.is_empty() {
-            return Ok(HostError::Packages { failed });
-        }
-        let reason = if others.is_empty() { last_words(said) } else { others.join("; ") };
-        Ok(HostError::Command { command: "apt-get".into(), reason })
-    }
-
-    /// Tries each package alone in a simulated run, to find those that are in the way of the rest.
-    async fn suspect(
-        &self,
-        log: &Said,
-        plan: &Plan,
-        found: &[Complaint],
-    ) -> Result<BTreeMap<String, HostError>, HostError> {
-        let mut failed = BTreeMap::new();
-        for (name, word) in plan.each().take(MOST_SUSPECTS) {
-            let error = match self.simulate(log, &[word]).await? {
-                Ok(said) => {
-                    let (gone, new) = (plan.undeclared(removals(&said)), installations(&said));
-                    let unfetched = found.iter().find_map(|complaint| match complaint {
-                        Complaint::NotFetched(of, why) if new.contains(of) => {
-                            Some(format!("{of}, which it needs, could not be fetched: {why}"))
-                        }
-                        _ => None,
-                    });
-                    match unfetched {
-                        Some(reason) => Some(package(name, reason)),
-                        None => (!gone.is_empty()).then(|| would_remove(name, &gone)),
-                    }
-                }
-                Err(said) => {
-                    let why = complaints(&said).into_iter().find_map(|complaint| match complaint {
-                        Complaint::Unmet(of, why) if of == name => Some(why),
-                        Complaint::Unmet(of, why) => Some(format!("{of}: {why}")),
-                        _ => None,
-                    });
-                    Some(package(name, why.unwrap_or_else(|| last_words(&said))))
-                }
-            };
-            failed.extend(error.map(|error| (name.to_owned(), error)));
-        }
-        Ok(failed)
     }
 }
 
@@ -355,10 +382,4 @@ fn busy(found: &[Complaint], said: &str) -> Result<(), HostError> {
         None => "another process".to_owned(),
     };
     Err(HostError::Busy { what: format!("the dpkg lock, held by {by}") })
-}
-
-/// The end of what a program said, when nothing better is known.
-fn last_words(said: &str) -> String {
-    let lines: Vec<&str> = said.lines().rev().filter(|line| !line.trim().is_empty()).take(3).collect();
-    one_line(lines.into_iter().rev().collect::<Vec<_>>().join("\n").as_bytes())
 }

@@ -16,13 +16,14 @@ use std::{
     rc::Rc,
 };
 
-use super::{HostError, PackageNow};
+use super::{HostError, Offered, PackageNow, command::Command};
 
 mod complaint;
 mod database;
 mod install;
 mod lock;
 mod plan;
+mod script;
 
 use database::{DPKG, Database};
 pub(super) use install::Installer;
@@ -76,6 +77,15 @@ impl Packages {
         Ok(database.packages().map(|line| (database.name(&line), line.now())).collect())
     }
 
+    /// The versions of these packages that the lists of the sources have.
+    pub(super) async fn offered(&self, packages: &BTreeSet<String>) -> Result<Offered, HostError> {
+        let mut argv = vec!["apt-cache".to_owned(), "madison".to_owned(), "--".to_owned()];
+        argv.extend(packages.iter().cloned());
+        let table =
+            Command::new(&argv, database::LIMIT).output(database::MOST).await.map_err(HostError::from)?;
+        Ok(offered(&String::from_utf8_lossy(&table)))
+    }
+
     /// All packages.
     async fn database(&self) -> Result<Rc<Database>, HostError> {
         if let Some(current) = &*self.current.borrow() {
@@ -97,4 +107,16 @@ impl Packages {
         *self.current.borrow_mut() = Some(Rc::clone(&database));
         Ok(database)
     }
+}
+
+/// Lines such as ` nginx | 1.22.1-9 | http://deb.debian.org/debian bookworm/main amd64 Packages`.
+fn offered(table: &str) -> Offered {
+    let mut offered = Offered::new();
+    for line in table.lines() {
+        let mut cells = line.split(" | ").map(str::trim);
+        if let (Some(name), Some(version)) = (cells.next(), cells.next()) {
+            offered.entry(name.to_owned()).or_default().insert(version.to_owned());
+        }
+    }
+    offered
 }

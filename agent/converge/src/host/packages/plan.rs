@@ -9,21 +9,28 @@ use crate::{
 };
 
 /// Options of every run of apt-get. A name is a name, and never a pattern that happens to fit others.
-const APT: [&str; 9] = [
+const APT: [&str; 7] = [
     "/usr/bin/apt-get",
     "--yes",
     "--quiet",
     "--option=DPkg::Lock::Timeout=20",
     "--option=Dpkg::Use-Pty=0",
-    "--option=Dpkg::Options::=--force-confdef",
-    "--option=Dpkg::Options::=--force-confold",
     "--option=APT::Cmd::Pattern-Only=true",
     "--allow-downgrades",
 ];
 
+/// What dpkg does about a configuration file that was changed here and in a package: as it stands it would ask.
+const KEEP: [&str; 2] =
+    ["--option=Dpkg::Options::=--force-confdef", "--option=Dpkg::Options::=--force-confold"];
+const REPLACE: [&str; 1] = ["--option=Dpkg::Options::=--force-confnew"];
+
 /// A run of apt-get.
 pub(super) fn apt(words: &[&str]) -> Vec<String> {
-    APT.iter().chain(words).map(|word| (*word).to_owned()).collect()
+    apt_with(&KEEP, words)
+}
+
+fn apt_with(options: &[&str], words: &[&str]) -> Vec<String> {
+    APT.iter().chain(options).chain(words).map(|word| (*word).to_owned()).collect()
 }
 
 /// What one run of a unit is to do, and what it does in the end even if that fails.
@@ -38,6 +45,8 @@ pub(super) struct Job {
 pub(super) struct Plan {
     /// What apt is to install: the name, and the word for it on the command line.
     install: Vec<(String, String)>,
+    /// Those whose new configuration files take the place of changed ones; they need a run of their own.
+    replace_config: BTreeSet<String>,
     /// What apt is to remove.
     pub(super) remove: Vec<String>,
     /// What dpkg is to purge afterwards.
@@ -73,9 +82,10 @@ impl Plan {
             matches!(database.state(name), PackageNow::Installed { .. } | PackageNow::Broken { .. })
         };
         let is_known = |name: &&String| database.state(name) != PackageNow::Absent;
-        let PackageTransaction { repair: _, install, remove, purge, hold, unhold } = transaction;
+        let PackageTransaction { install, replace_config, remove, purge, hold, unhold, .. } = transaction;
         Self {
             install: install.iter().map(word).collect(),
+            replace_config: replace_config.clone(),
             remove: remove.union(purge).filter(is_there).cloned().collect(),
             purge: purge.iter().filter(is_known).cloned().collect(),
             hold: hold.iter().cloned().collect(),
@@ -105,13 +115,17 @@ impl Plan {
             (!names.is_empty()).then(|| words.chain(names.iter().cloned()).collect())
         };
         let no_remove: &[&str] = if self.remove.is_empty() { &["--no-remove"] } else { &[] };
-        let words = self.words();
-        let change =
-            (!words.is_empty()).then(|| [apt(&[no_remove, &["install", "--"]].concat()), words].concat());
+        let change = |options: &[&str], replaces: bool| {
+            let each = self.each().filter(|(name, _)| self.replace_config.contains(*name) == replaces);
+            let words: Vec<String> = each.map(|(_, word)| word).collect();
+            let install = apt_with(options, &[no_remove, &["install", "--"]].concat());
+            (!words.is_empty()).then(|| [install, words].concat())
+        };
+        let (keep, replace) = (change(&KEEP, false), change(&REPLACE, true));
         let unhold = command(&["/usr/bin/apt-mark", "--quiet", "unhold"], &self.unhold);
         let purge = command(&["/usr/bin/dpkg", "--force-confold", "--purge"], &self.purge);
         let hold = command(&["/usr/bin/apt-mark", "--quiet", "hold"], &self.hold);
-        let commands: Vec<Vec<String>> = unhold.into_iter().chain(change).chain(purge).collect();
+        let commands: Vec<Vec<String>> = unhold.into_iter().chain(keep).chain(replace).chain(purge).collect();
         // A hold that was lifted for the change comes back even if the change fails or nobody waits for it any more.
         if commands.is_empty() {
             Job { commands: hold.into_iter().collect(), finally: Vec::new() }

@@ -10,12 +10,15 @@ use std::{
 
 use super::{
     Packages,
-    complaint::{Complaint, complaints, installations, removals},
+    complaint::{Complaint, complaints, config_files, installations, removals},
     database::{Database, stamp},
     lock,
     plan::{Attributed, Plan},
 };
-use crate::{host::PackageNow, plan::step::PackageTransaction};
+use crate::{
+    host::{ConfigFile, PackageNow},
+    plan::step::PackageTransaction,
+};
 
 /// What apt 2.6.2 and dpkg 1.21 said on Debian 12; `tests/recorded/README` tells how it was made.
 macro_rules! recorded {
@@ -296,6 +299,14 @@ fn the_holder_of_a_lock_is_named() {
     assert_eq!(lock::holder(dpkg.0.path()).unwrap(), None, "it was let go");
 }
 
+#[test]
+fn configuration_files_that_differ_are_told() {
+    let told = |kept| ConfigFile { package: text("shop"), path: text("/etc/shop.conf"), kept };
+    assert_eq!(config_files(recorded!("conffile-kept")), [told(true)]);
+    assert_eq!(config_files(recorded!("conffile-replaced")), [told(false)]);
+    assert_eq!(config_files(recorded!("postinst")), []);
+}
+
 fn transaction() -> PackageTransaction {
     PackageTransaction {
         install: BTreeMap::from([(text("nginx"), Some(text("1.22.*"))), (text("curl"), None)]),
@@ -325,9 +336,20 @@ fn a_plan_is_one_run_of_apt() {
     let job = Plan::of(&all, &database).job();
     let [unhold, apt, purge] = &words(&job.commands)[..] else { panic!("{job:?}") };
     assert_eq!(unhold, "/usr/bin/apt-mark --quiet unhold held");
-    assert!(apt.ends_with("--allow-downgrades install -- curl nginx=1.22.* adduser- held-"), "{apt}");
+    assert!(
+        apt.ends_with(" install -- curl nginx=1.22.* adduser- held-") && !apt.contains("--no-remove"),
+        "{apt}"
+    );
     assert_eq!(purge, "/usr/bin/dpkg --force-confold --purge gone held");
     assert_eq!(words(&job.finally), ["/usr/bin/apt-mark --quiet hold nginx"]);
+
+    let mut replacing = transaction();
+    replacing.replace_config = names(["nginx"]);
+    let job = Plan::of(&replacing, &database).job();
+    let [keep, replace] = &words(&job.commands)[..] else { panic!("{job:?}") };
+    assert!(keep.contains("--force-confold") && keep.ends_with(" install -- curl"), "{keep}");
+    assert!(replace.contains("--force-confnew") && !replace.contains("--force-confdef"), "{replace}");
+    assert!(replace.ends_with(" install -- nginx=1.22.*"), "{replace}");
 
     let hold = PackageTransaction { hold: names(["adduser"]), ..PackageTransaction::default() };
     let job = Plan::of(&hold, &database).job();

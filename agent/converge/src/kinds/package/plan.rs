@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_schema::spec::{PackageEnsure, PackageSpec};
+use holdfast_schema::spec::{ConfigFiles, PackageEnsure, PackageSpec};
 
 use super::version;
 use crate::{
@@ -46,10 +46,15 @@ fn present(want: &PackageSpec, now: &PackageNow) -> Option<(PackageTransaction, 
     let install = || BTreeMap::from([(want.name.clone(), want.version.clone())]);
     let wanted = want.version.clone().unwrap_or_else(|| "installed".to_owned());
     let hold = if want.hold == Some(true) { only(want) } else { BTreeSet::new() };
+    let replace_config = if want.config_files == ConfigFiles::Replace { only(want) } else { BTreeSet::new() };
     match now {
         PackageNow::Absent | PackageNow::ConfigFiles => {
-            let transaction =
-                PackageTransaction { install: install(), hold, ..PackageTransaction::default() };
+            let transaction = PackageTransaction {
+                install: install(),
+                hold,
+                replace_config,
+                ..PackageTransaction::default()
+            };
             Some((transaction, wanted, Disruption::None))
         }
         PackageNow::Broken { .. } => {
@@ -57,6 +62,7 @@ fn present(want: &PackageSpec, now: &PackageNow) -> Option<(PackageTransaction, 
                 repair: only(want),
                 install: install(),
                 hold,
+                replace_config,
                 ..PackageTransaction::default()
             };
             Some((transaction, wanted, Disruption::Restart))
@@ -66,7 +72,8 @@ fn present(want: &PackageSpec, now: &PackageNow) -> Option<(PackageTransaction, 
             if !fits {
                 // A hold that is not spoken of is put back after the move.
                 let hold = if *held && want.hold.is_none() { only(want) } else { hold };
-                let transaction = PackageTransaction { install: install(), hold, ..lifted(want, now) };
+                let transaction =
+                    PackageTransaction { install: install(), hold, replace_config, ..lifted(want, now) };
                 return Some((transaction, wanted, Disruption::Restart));
             }
             let nothing = PackageTransaction::default();
