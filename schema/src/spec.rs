@@ -139,6 +139,7 @@ pub struct PackageSpec {
     /// Whether the package manager should hold it at its version; `None` leaves a hold as it is.
     pub hold: Option<bool>,
     /// What becomes of its configuration files that were changed here, when a new version brings others.
+    #[serde(default)]
     pub config_files: ConfigFiles,
 }
 

@@ -77,6 +77,7 @@ impl Default for RemovalGuard {
 
 /// How a new revision is put in force, in `fleet.toml`, a group or a host under `[apply]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Apply {
     /// What becomes of a revision that cannot be applied whole.
     pub on_failure: OnFailure,

@@ -17,8 +17,11 @@ use serde::{Deserialize, Serialize};
 use crate::{host::Expected, plan::Action};
 
 mod entry;
+mod repairs;
 
 pub use entry::{Entry, Inputs, Lesson, Mark, Origin, Started};
+pub use repairs::Repairs;
+pub(crate) use repairs::{MOST as MOST_REPAIRS, WINDOW as REPAIRS_WINDOW};
 
 /// The version of the document that this code writes, and the only one that it reads.
 pub const FORMAT: u32 = 1;
@@ -66,11 +69,14 @@ pub struct Ledger {
     format: u32,
     /// Every resource in force, and those that Git no longer has and that are not gone yet.
     owned: BTreeMap<ResourceId, Entry>,
+    /// What was repaired lately.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    repairs: BTreeMap<ResourceId, Repairs>,
 }
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self { format: FORMAT, owned: BTreeMap::new() }
+        Self { format: FORMAT, owned: BTreeMap::new(), repairs: BTreeMap::new() }
     }
 }
 
@@ -219,6 +225,28 @@ impl Ledger {
         }
     }
 
+    /// For how long a resource is left alone because somebody undoes every repair, in seconds, if it is.
+    pub fn left_alone(&self, id: &ResourceId, now: i64) -> Option<i64> {
+        self.repairs.get(id)?.pause_at(now)
+    }
+
+    /// Notes that a resource was repaired. It is always news.
+    pub fn repaired(&mut self, id: &ResourceId, now: i64) -> bool {
+        self.repairs.retain(|_, repairs| !repairs.are_over(now));
+        self.repairs.entry(id.clone()).or_default().add(now);
+        true
+    }
+
+    /// Forgets the repairs of a resource. Whether that was news.
+    pub fn forget_repairs(&mut self, id: &ResourceId) -> bool {
+        self.repairs.remove(id).is_some()
+    }
+
+    /// Forgets all repairs, so that nothing is left alone. Whether that was news.
+    pub fn forget_all_repairs(&mut self) -> bool {
+        !std::mem::take(&mut self.repairs).is_empty()
+    }
+
     /// Gives back the memory that reading it from a record has left over: a third.
     pub fn shrink_to_fit(&mut self) {
         for mark in self.owned.values_mut().flat_map(|entry| {
@@ -261,6 +289,7 @@ impl Ledger {
 
     /// Forgets a resource: its removal is confirmed, or it is released. Whether that was news.
     pub fn forget(&mut self, id: &ResourceId) -> bool {
+        self.repairs.remove(id);
         self.owned.remove(id).is_some()
     }
 

@@ -19,7 +19,7 @@ impl Report {
                 Outcome::Removed => &mut summary.removed,
                 Outcome::Released(_) => &mut summary.released,
                 Outcome::Differs(_) => &mut summary.differs,
-                Outcome::Failed(_) | Outcome::Unsupported(_) => &mut summary.failed,
+                Outcome::Failed(_) | Outcome::Conflict(_) | Outcome::Unsupported(_) => &mut summary.failed,
                 Outcome::Blocked { .. } => &mut summary.blocked,
                 Outcome::Waiting(_) | Outcome::Held(_) => &mut summary.waiting,
             };
@@ -68,12 +68,14 @@ fn describe(outcome: &Outcome) -> Option<(ResourceOutcome, Option<String>, Optio
         Outcome::Blocked { by } => (ResourceOutcome::Blocked, Some(format!("needs {by}"))),
         Outcome::Waiting(failure) => failed(ResourceOutcome::Waiting, failure),
         Outcome::Held(failure) => failed(ResourceOutcome::Held, failure),
+        Outcome::Conflict(failure) => failed(ResourceOutcome::Conflict, failure),
         Outcome::Unsupported(failure) => failed(ResourceOutcome::Unsupported, failure),
     };
     let failure = match outcome {
         Outcome::Failed(failure)
         | Outcome::Waiting(failure)
         | Outcome::Held(failure)
+        | Outcome::Conflict(failure)
         | Outcome::Unsupported(failure) => Some(failure),
         _ => None,
     };

@@ -46,6 +46,8 @@ pub(crate) fn path(text: &str) -> AbsolutePath {
 pub(crate) struct Scene {
     pub(crate) state: HostState,
     pub(crate) contents: Contents,
+    /// When a pass over it is begun, if it only keeps up what was in force before.
+    pub(crate) repairs: Option<i64>,
 }
 
 impl Scene {
@@ -53,7 +55,7 @@ impl Scene {
         let guard = RemovalGuard { max_removals: 1000, max_removal_percent: 100, allowed: 0 };
         let (host, apply) = ("web-1".parse().unwrap(), Apply::default());
         let state = HostState { host, resources: BTreeMap::new(), guard, apply };
-        Self { state, contents: Contents::default() }
+        Self { state, contents: Contents::default(), repairs: None }
     }
 
     fn add(&mut self, spec: Spec, name: &str) -> &mut Resource {
@@ -166,6 +168,7 @@ impl Scene {
             scope: Scope::All,
             revision: "3fa2c1d",
             whole_but_for: None,
+            repairs: self.repairs,
         }
     }
 

@@ -99,8 +99,7 @@ impl Agent {
         key: SecretKey,
     ) -> Result<Self, StartError> {
         let mut memory = Memory::recall(Store::open(&paths.state)?)?;
-        memory.settle()?;
-        if let Err(why) = memory.mend() {
+        if let Err(why) = memory.settle().and_then(|()| memory.mend()) {
             tracing::warn!(code = why.code(), "what an earlier run left half-done stays: {}", one_line(&why));
         }
         let facts = host.facts().await?;

@@ -81,6 +81,9 @@ const TRIAL: &str = "trial";
 const QUARANTINE: &str = "quarantine";
 const HISTORY: &str = "history.jsonl";
 
+/// Stands for what a revision says of this host when that is lost: nothing is like it.
+const UNKNOWN: Sha256 = Sha256::from_bytes([0; 32]);
+
 /// How long the history grows before its older half is dropped, in bytes.
 const HISTORY_LIMIT: u64 = 1 << 20;
 
@@ -149,11 +152,13 @@ impl Memory {
         let candidate = Applied::load(&self.store, Slot::Candidate);
         self.candidate = or_forget(Slot::Candidate.file(), candidate).flatten();
         self.trial = trial.or_else(|| {
-            // How far it had come is lost, so back it goes.
-            let record = &self.candidate.as_ref()?.record;
-            let message = format!("how far the trial of revision {} had come is lost", record.commit.short());
-            let phase = Phase::TakingBack(vec![trial::own("E_STORE_DAMAGED", message, record.commit)]);
-            let (commit, digest) = (record.commit, trial::digest(&record.state));
+            // How far it had come is lost, so back it goes. If even what it said is lost, it was the newest.
+            let candidate = self.candidate.as_ref().map(|candidate| &candidate.record);
+            let commit =
+                candidate.map(|record| record.commit).or_else(|| Some(self.ratchet.as_ref()?.commit))?;
+            let digest = candidate.map_or(UNKNOWN, |record| trial::digest(&record.state));
+            let message = format!("how far the trial of revision {} had come is lost", commit.short());
+            let phase = Phase::TakingBack(vec![trial::own("E_STORE_DAMAGED", message, commit)]);
             Some(Trial { commit, digest, phase, tolerated: BTreeSet::new() })
         });
         Ok(())
@@ -162,12 +167,15 @@ impl Memory {
     /// Finishes what a crash left of a trial that was beginning or ending. For the agent alone.
     ///
     /// # Errors
-    /// [`StoreError`] if it stays unfinished.
+    /// [`StoreError`] if that cannot be written down now, on a full disk for example: the next start does it again.
     pub fn settle(&mut self) -> Result<(), StoreError> {
-        if self.rebuilt {
-            self.store.rename(LEDGER, &format!("{LEDGER}.damaged"))?;
-        }
-        let Some(trial) = &self.trial else {
+        let put_aside =
+            if self.rebuilt { self.store.rename(LEDGER, &format!("{LEDGER}.damaged")) } else { Ok(()) };
+        put_aside.and(self.settle_trial())
+    }
+
+    fn settle_trial(&mut self) -> Result<(), StoreError> {
+        let Some(trial) = self.trial.clone() else {
             return self.store.remove_all(&[Slot::Candidate.file(), LEDGER_BEFORE]);
         };
         let commit = trial.commit;
@@ -175,11 +183,14 @@ impl Memory {
             return Ok(());
         }
         if self.applied.as_ref().is_some_and(|applied| applied.record.commit == commit) {
+            self.trial = None;
             self.pardoned_by_newer()?;
             return self.forget_trial();
         }
         let message = format!("what revision {} says cannot be read any more", commit.short());
-        self.tried(Phase::TakingBack(vec![trial::own("E_STORE_DAMAGED", message, commit)]))
+        let phase = Phase::TakingBack(vec![trial::own("E_STORE_DAMAGED", message, commit)]);
+        self.trial = Some(Trial { phase: phase.clone(), ..trial });
+        self.tried(phase)
     }
 
     /// Begins the trial of a candidate that was just kept. What a trial before it changed will be taken back with it.

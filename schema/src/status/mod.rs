@@ -178,6 +178,8 @@ pub enum ResourceOutcome {
     Waiting,
     /// Kept back by a guard or an operator.
     Held,
+    /// Different again after every repair, and left alone for a while: somebody else changes it.
+    Conflict,
     /// This agent does not know its kind or one of its settings.
     Unsupported,
 }
@@ -194,6 +196,7 @@ impl ResourceOutcome {
             Self::Blocked => "blocked",
             Self::Waiting => "waiting",
             Self::Held => "held",
+            Self::Conflict => "conflict",
             Self::Unsupported => "unsupported",
         }
     }

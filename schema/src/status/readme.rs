@@ -107,7 +107,7 @@ impl Status {
         let calm = |resource: &ResourceStatus| {
             use super::ResourceOutcome as Outcome;
             match resource.outcome {
-                Outcome::Failed | Outcome::Unsupported => 0,
+                Outcome::Failed | Outcome::Conflict | Outcome::Unsupported => 0,
                 Outcome::Blocked => 1,
                 Outcome::Waiting | Outcome::Held => 2,
                 Outcome::Differs => 3,

@@ -1,7 +1,9 @@
 //! What goes wrong outside Holdfast: the host stays in its last good state, and the status says what and why.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
-use harness::git_server::Fault;
+use harness::{git_server::Fault, wait};
 use holdfast_schema::status::{PassResult, ResourceOutcome};
 
 use crate::{
@@ -233,6 +235,34 @@ fn a_file_that_its_command_refuses_stays_as_it_was() -> Result<()> {
     let codes: Vec<&str> = status.problem.iter().map(|problem| problem.code.as_str()).collect();
     assert_eq!(codes, ["E_QUARANTINED", "E_VALIDATE"], "{status:?}");
     Ok(())
+}
+
+#[test]
+fn two_owners_of_a_file_do_not_fight_for_ever() -> Result<()> {
+    let site = good()?;
+    let host = &site.host;
+    let write = "while :; do echo theirs >/etc/contested; sleep 0.1; done";
+    site.apply("[file.\"/etc/contested\"]\ncontent = \"ours\\n\"\n")?;
+    host.run(&["systemd-run", "--unit=other-owner", "sh", "-c", write])?;
+    let told =
+        |site: &Site| -> Result<_> { Ok(site.resource("file:/etc/contested")?.map(|told| told.outcome)) };
+    wait::until("the fight is told", Duration::from_secs(60), || {
+        site.sync()?;
+        Ok(told(&site)? == Some(ResourceOutcome::Conflict))
+    })?;
+    let log = host.run(&["journalctl", "--unit=holdfast-agent", "--output=cat"])?;
+    let (repairs, warnings) =
+        (log.matches("file:/etc/contested changed").count(), log.matches("fought over").count());
+    site.sync()?;
+    site.sync()?;
+    let log = host.run(&["journalctl", "--unit=holdfast-agent", "--output=cat"])?;
+    assert_eq!(log.matches("file:/etc/contested changed").count(), repairs, "it went on fighting");
+    assert_eq!((log.matches("fought over").count(), warnings), (1, 1), "{log}");
+
+    host.run(&["systemctl", "stop", "other-owner"])?;
+    host.run(&["holdfast", "retry"])?;
+    assert_eq!(host.read_file("/etc/contested")?, "ours\n");
+    site.is_quiet()
 }
 
 #[test]

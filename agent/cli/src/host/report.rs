@@ -126,7 +126,7 @@ pub(crate) fn resources(resources: &[ResourceStatus]) -> Vec<String> {
 fn outcome(outcome: ResourceOutcome) -> String {
     let style = match outcome {
         ResourceOutcome::Changed | ResourceOutcome::Removed | ResourceOutcome::Released => Style::Good,
-        ResourceOutcome::Failed | ResourceOutcome::Blocked => Style::Bad,
+        ResourceOutcome::Failed | ResourceOutcome::Conflict | ResourceOutcome::Blocked => Style::Bad,
         ResourceOutcome::Differs
         | ResourceOutcome::Waiting
         | ResourceOutcome::Held

@@ -5,11 +5,18 @@ use std::error::Error;
 use crate::{
     host::{HostError, Retry},
     kinds::Refusal,
+    ledger::{MOST_REPAIRS, REPAIRS_WINDOW},
     plan::{Step, inventory::Excess},
 };
 
 /// Code, meaning and remedy of every failure that the engine and the kinds add to those of the host.
 pub const CODES: &[(&str, &str, &str)] = &[
+    (
+        "E_CONFLICT",
+        "somebody else changes a resource again after every repair, so that it is left alone for a while: ten minutes at \
+         first, an hour at most",
+        "find who else changes it, and let only one of the two manage it; `holdfast retry` repairs it at once",
+    ),
     (
         "E_NOT_CONVERGED",
         "the change was made without an error, and the host still differs",
@@ -126,6 +133,19 @@ impl Failure {
         );
         let remedy = "look for what undoes it: another manager, a package's script, a unit that ends at once";
         Self::plain("E_NOT_CONVERGED", message, Some(remedy), Retry::Soon)
+    }
+
+    /// Somebody undoes every repair.
+    pub(crate) fn conflict(step: &Step, pause: i64) -> Self {
+        let minutes = |seconds| seconds / 60;
+        let message = format!(
+            "{} was repaired {MOST_REPAIRS} times within {} minutes and differs again; it is left alone for {} minutes",
+            step.because.field,
+            minutes(REPAIRS_WINDOW),
+            minutes(pause)
+        );
+        let remedy = "find who else changes it, and let only one of the two manage it; `holdfast retry` repairs it now";
+        Self::plain("E_CONFLICT", message, Some(remedy), Retry::Soon)
     }
 
     /// The ledger could not be saved.

@@ -6,7 +6,7 @@
 //! let mut ledger = match stored { Some(bytes) => Ledger::parse(&bytes)?, None => Ledger::default() };
 //! let (stopper, stop) = Stopper::new();                       // `stopper.stop()` from a signal handler
 //! host.sweep(&engine::directories(&state, &ledger)).await?;   // once in the life of a process
-//! let task = Task { state: &state, contents: &contents, scope: Scope::All, revision: "3fa2c1d", whole_but_for: None };
+//! let task = Task { state: &state, contents: &contents, scope: Scope::All, revision: "3fa2c1d", whole_but_for: None, repairs: None };
 //! let journal = Journal::new(&mut journal_store, &recorded);  // what earlier passes of the same revision wrote down
 //! let report = engine::pass(&task, &host, &mut ledger, &mut store, journal, &stop).await;
 //! status.summary = report.summary();                          // and report.result(), report.resources()
@@ -62,6 +62,9 @@ pub struct Task<'a> {
     pub revision: &'a str,
     /// All or nothing: the pass begins nothing more once a resource has failed that is not among these.
     pub whole_but_for: Option<&'a BTreeSet<ResourceId>>,
+    /// When this pass was begun, in seconds since the epoch, if it only keeps up what was in force before. Then what it has
+    /// to repair again and again is left alone for a while, for somebody else wants it otherwise.
+    pub repairs: Option<i64>,
 }
 
 /// How much of a state a pass is about.

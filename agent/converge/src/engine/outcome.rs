@@ -31,6 +31,8 @@ pub enum Outcome {
     Waiting(Failure),
     /// A guard keeps it as it is.
     Held(Failure),
+    /// Somebody undoes every repair, so that it is left alone for a while.
+    Conflict(Failure),
     /// This host or this agent lacks what it needs.
     Unsupported(Failure),
 }
@@ -57,6 +59,7 @@ impl Outcome {
             | Self::Blocked { .. }
             | Self::Waiting(_)
             | Self::Held(_)
+            | Self::Conflict(_)
             | Self::Unsupported(_) => false,
         }
     }
@@ -82,8 +85,8 @@ impl Outcome {
             Self::Waiting(failure) => {
                 tracing::info!(resource = %id, code = failure.code, "{id} waits: {}", failure.detail);
             }
-            Self::Held(failure) => {
-                tracing::debug!(resource = %id, code = failure.code, "{id} is held: {}", failure.message);
+            Self::Held(failure) | Self::Conflict(failure) => {
+                tracing::debug!(resource = %id, code = failure.code, "{id} is left alone: {}", failure.message);
             }
         }
     }

@@ -186,6 +186,11 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
             self.end(at, trouble.into());
             return None;
         }
+        if let Some(pause) = self.left_alone(at, item) {
+            let conflict = Failure::conflict(first, pause);
+            self.end(at, Outcome::Conflict(conflict));
+            return None;
+        }
         if let Some(work) = self.work.get(&at) {
             // What was done must have had its effect; what is shared is asked for once in a pass.
             let again = steps
@@ -198,6 +203,13 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
             }
         }
         Some(steps)
+    }
+
+    /// For how long a resource is left alone that somebody else wants otherwise.
+    fn left_alone(&self, at: usize, item: &Item<'a>) -> Option<i64> {
+        let begun = self.work.contains_key(&at);
+        let now = self.task.repairs.filter(|_| item.declared.is_some() && !begun)?;
+        self.keeper.ledger().left_alone(item.id, now)
     }
 
     /// Runs steps up to the next barrier. Whether to look again at once.
@@ -276,28 +288,40 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
             tracing::debug!(resource = %item.id, error = failure.detail, "in order in spite of an error");
         }
         let changed = !work.did.is_empty();
-        let outcome =
-            match (item.declared, fate) {
-                (Some(resource), _) => {
-                    if resource.mode == Mode::Enforce {
-                        let (id, needs) = (item.id, &resource.needs);
-                        let absent = kinds::is_absent(&resource.spec);
-                        self.keeper.learn(|ledger| {
+        let outcome = match (item.declared, fate) {
+            (Some(resource), _) => {
+                if resource.mode == Mode::Enforce {
+                    let (id, needs) = (item.id, &resource.needs);
+                    let absent = kinds::is_absent(&resource.spec);
+                    self.keeper.learn(
+                        |ledger| {
                             if absent { ledger.forget(id) } else { ledger.set_needs(id, needs) }
+                        },
+                    );
+                    if changed {
+                        let repairs = self.task.repairs;
+                        self.keeper.learn(|ledger| match repairs {
+                            Some(now) => ledger.repaired(id, now),
+                            None => ledger.forget_repairs(id),
                         });
+                        if let Some(pause) = repairs.and_then(|now| self.keeper.ledger().left_alone(id, now))
+                        {
+                            tracing::warn!(resource = %id, "{id} is fought over, and left alone for {pause} s");
+                        }
                     }
-                    if changed { Outcome::Changed(work.did) } else { Outcome::Same }
                 }
-                (None, Some(Fate::InUse)) => Outcome::Same,
-                (None, Some(Fate::Released(why))) => {
-                    self.keeper.learn(|ledger| ledger.forget(item.id));
-                    Outcome::Released(why)
-                }
-                (None, Some(Fate::Gone) | None) => {
-                    self.keeper.learn(|ledger| ledger.forget(item.id));
-                    if changed { Outcome::Removed } else { Outcome::Same }
-                }
-            };
+                if changed { Outcome::Changed(work.did) } else { Outcome::Same }
+            }
+            (None, Some(Fate::InUse)) => Outcome::Same,
+            (None, Some(Fate::Released(why))) => {
+                self.keeper.learn(|ledger| ledger.forget(item.id));
+                Outcome::Released(why)
+            }
+            (None, Some(Fate::Gone) | None) => {
+                self.keeper.learn(|ledger| ledger.forget(item.id));
+                if changed { Outcome::Removed } else { Outcome::Same }
+            }
+        };
         self.end(at, outcome);
     }
 

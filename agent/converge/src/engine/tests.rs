@@ -3,6 +3,7 @@
 mod barriers;
 mod dry;
 mod faults;
+mod fights;
 mod levels;
 mod properties;
 mod prune;

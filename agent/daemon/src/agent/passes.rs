@@ -43,8 +43,14 @@ impl Agent {
         let mut records = LedgerRecord(self.memory.store().clone());
         let mut files = JournalFiles::new(self.memory.store());
         let journal = Journal::new(&mut files, &recorded);
-        let task =
-            Task { state: &state, contents: revised, scope: Scope::All, revision: &revision, whole_but_for };
+        let task = Task {
+            state: &state,
+            contents: revised,
+            scope: Scope::All,
+            revision: &revision,
+            whole_but_for,
+            repairs: (slot == Slot::InForce).then(now),
+        };
         let pass = engine::pass(&task, &self.host, &mut self.memory.ledger, &mut records, journal, stop);
         // Large: it would make every future larger that could run it.
         let report = Box::pin(pass).await;

@@ -285,6 +285,49 @@ async fn a_trial_whose_record_is_lost_is_taken_back() {
 }
 
 #[tokio::test]
+async fn a_trial_of_which_nothing_can_be_read_is_taken_back() {
+    let git = Git::new(&[("hosts/web-1.toml", MOTD)]);
+    let (host, agent) = held(&git).await;
+    drop(agent);
+    host.damage("trial");
+    host.damage("candidate");
+    let mut agent = host.agent().await;
+    let status = cycle(&mut agent).await;
+    assert_eq!(host.read("etc/motd").unwrap(), "hello\n");
+    assert_eq!(codes(&status), ["E_QUARANTINED", "E_STORE_DAMAGED"]);
+    let mended = git.commit(&[("hosts/web-1.toml", &MOTD.replace("hello", "mended"))]);
+    let status = cycle(&mut agent).await;
+    let applied = status.revision.applied.clone();
+    assert_eq!((applied, codes(&status)), (Some(mended.to_string()), vec![]), "{status:#?}");
+}
+
+#[tokio::test]
+async fn a_fight_is_told_and_a_person_can_have_it_repaired() {
+    let git = Git::new(&[("hosts/web-1.toml", MOTD)]);
+    let (host, mut agent) = good(&git).await;
+    for _ in 0..3 {
+        host.write("etc/motd", "theirs\n");
+        cycle(&mut agent).await;
+        assert_eq!(host.read("etc/motd").unwrap(), "hello\n");
+    }
+    host.write("etc/motd", "theirs\n");
+    let status = cycle(&mut agent).await;
+    assert_eq!(host.read("etc/motd").unwrap(), "theirs\n");
+    assert_eq!(status.result, PassResult::Failed);
+    assert_eq!(status.resource[0].outcome, ResourceOutcome::Conflict, "{status:#?}");
+    let told = git.pushes();
+    cycle(&mut agent).await;
+    assert_eq!(git.pushes(), told, "it is told once");
+    // A start forgets nothing of it.
+    drop(agent);
+    let mut agent = host.agent().await;
+    assert_eq!(cycle(&mut agent).await.resource[0].outcome, ResourceOutcome::Conflict);
+    agent.try_again().unwrap();
+    cycle(&mut agent).await;
+    assert_eq!(host.read("etc/motd").unwrap(), "hello\n");
+}
+
+#[tokio::test]
 async fn a_damaged_ledger_is_made_anew_and_removes_nothing() {
     let git = Git::new(&[("hosts/web-1.toml", MOTD)]);
     let (host, agent) = good(&git).await;

@@ -1,0 +1,101 @@
+//! Somebody else wants a resource otherwise, again and again.
+
+use holdfast_schema::state::Mode;
+
+use crate::{
+    engine::Outcome,
+    host::{
+        fake::{Active, FakeHost},
+        faulty::MemoryStore,
+    },
+    testing::{AsSpec as _, Scene, id},
+};
+
+const MINUTE: i64 = 60;
+
+/// What became of `/etc/contested`, which somebody has changed, at this time.
+fn at(scene: &mut Scene, host: &FakeHost, store: &mut MemoryStore, now: i64) -> &'static str {
+    host.inner().file("/etc/contested", b"theirs");
+    scene.repairs = Some(now);
+    let report = scene.pass(host, store);
+    match report.outcomes.get(&id("file:/etc/contested")) {
+        Some(Outcome::Changed(_)) => "repaired",
+        Some(Outcome::Conflict(failure)) => failure.code,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_somebody_undoes_again_and_again_is_left_alone_for_a_while() {
+    let (mut scene, host, mut store) = (Scene::new(), FakeHost::new(), MemoryStore::default());
+    scene.file("/etc/contested", "ours");
+    scene.file("/etc/needs-it", "x").needs.insert(id("file:/etc/contested"));
+    scene.pass(&host, &mut store);
+    for minute in 0..3 {
+        assert_eq!(at(&mut scene, &host, &mut store, minute * MINUTE), "repaired");
+    }
+    host.take_done();
+    for minute in [3, 7, 11] {
+        assert_eq!(at(&mut scene, &host, &mut store, minute * MINUTE), "E_CONFLICT");
+    }
+    assert!(host.take_done().is_empty(), "it is left alone");
+    assert_eq!(at(&mut scene, &host, &mut store, 12 * MINUTE), "repaired", "once more");
+    assert_eq!(at(&mut scene, &host, &mut store, 13 * MINUTE), "E_CONFLICT");
+    assert_eq!(at(&mut scene, &host, &mut store, 31 * MINUTE), "E_CONFLICT", "for twice as long");
+
+    // A new revision is put in force whatever was before.
+    host.inner().file("/etc/contested", b"theirs");
+    scene.file("/etc/contested", "newly ours");
+    scene.repairs = None;
+    let report = scene.pass(&host, &mut store);
+    assert!(matches!(report.outcomes[&id("file:/etc/contested")], Outcome::Changed(_)), "{report:?}");
+    assert_eq!(at(&mut scene, &host, &mut store, 32 * MINUTE), "repaired");
+}
+
+#[test]
+fn a_person_can_have_it_repaired_at_once() {
+    let (mut scene, host, mut store) = (Scene::new(), FakeHost::new(), MemoryStore::default());
+    scene.file("/etc/contested", "ours");
+    scene.pass(&host, &mut store);
+    for second in 0..3 {
+        assert_eq!(at(&mut scene, &host, &mut store, second), "repaired");
+    }
+    assert_eq!(at(&mut scene, &host, &mut store, 4), "E_CONFLICT");
+    let mut ledger = store.ledger();
+    assert!(ledger.forget_all_repairs());
+    scene.repairs = Some(5);
+    let report = scene.pass_with(&host, &mut ledger, &mut store);
+    assert!(matches!(report.outcomes[&id("file:/etc/contested")], Outcome::Changed(_)), "{report:?}");
+}
+
+#[test]
+fn each_resource_has_fights_of_its_own_and_what_is_only_audited_has_none() {
+    let (mut scene, host, mut store) = (Scene::new(), FakeHost::new(), MemoryStore::default());
+    scene.file("/etc/contested", "ours");
+    scene.file("/etc/other", "ours");
+    scene.file("/etc/audited", "ours").mode = Mode::Audit;
+    scene.pass(&host, &mut store);
+    for second in 0..4 {
+        host.inner().file("/etc/audited", b"theirs");
+        at(&mut scene, &host, &mut store, second);
+    }
+    host.inner().file("/etc/other", b"theirs");
+    let report = scene.pass(&host, &mut store);
+    assert!(matches!(report.outcomes[&id("file:/etc/other")], Outcome::Changed(_)), "{report:?}");
+    assert!(matches!(report.outcomes[&id("file:/etc/audited")], Outcome::Differs(_)), "{report:?}");
+}
+
+#[test]
+fn a_unit_that_dies_again_and_again_is_not_started_for_ever() {
+    let (mut scene, host, mut store) = (Scene::new(), FakeHost::new(), MemoryStore::default());
+    scene.service("app.service", "[Service]\n").as_unit().enabled = None;
+    scene.pass(&host, &mut store);
+    let mut outcomes = Vec::new();
+    for second in 0..5 {
+        host.inner().units.get_mut("app.service").unwrap().active = Active::Resting;
+        scene.repairs = Some(second);
+        let report = scene.pass(&host, &mut store);
+        outcomes.push(matches!(report.outcomes[&id("unit:app.service")], Outcome::Changed(_)));
+    }
+    assert_eq!(outcomes, [true, true, true, false, false]);
+}
