@@ -220,15 +220,16 @@ impl<'a> Line<'a> {
         !matches!(self.letter(1), b'n' | b'c')
     }
 
-    /// Whether it must be unpacked once more before anything else can be done with it.
+    /// Whether it must be unpacked once more: before anything else can be done with it, or because some of its files are
+    /// gone. apt leaves one whose removal was interrupted as it is, whatever it is asked to install.
     pub(super) fn needs_reinstall(&self) -> bool {
-        self.letter(2) == b'R'
+        self.letter(2) == b'R' || self.letter(1) == b'H'
     }
 
     /// Its state, see `Status-Abbrev` in dpkg-query(1).
     pub(super) fn now(&self) -> PackageNow {
         let broken = |state: &str| PackageNow::Broken { state: state.to_owned() };
-        if self.needs_reinstall() {
+        if self.letter(2) == b'R' {
             return broken("reinst-required");
         }
         match self.letter(1) {

@@ -11,7 +11,7 @@ use std::{
 use super::{
     Packages,
     complaint::{Complaint, complaints, config_files, installations, removals},
-    database::{Database, stamp},
+    database::{Database, Line, stamp},
     lock,
     plan::{Attributed, Plan},
 };
@@ -178,7 +178,7 @@ impl Dpkg {
 
 const ANSWER: &str = "adduser\tall\tii \t0-kept\ndpkg\tamd64\tii \t1.21.23\nheld\tall\thi \t1:2.0-1\n\
                       libc6\ti386\tii \t2.36\nlibc6\tamd64\tii \t2.37\nforeign\ti386\tii \t1\n\
-                      gone\tall\trc \t1.0\nnever\tall\tun \t\npk5\tall\tiU \t1.0\npslow\tall\tiF \t1.0\n\
+                      gone\tall\trc \t1.0\nhalfway\tall\trH \t1.0\nnever\tall\tun \t\npk5\tall\tiU \t1.0\npslow\tall\tiF \t1.0\n\
                       torn\tall\tiHR\t1.0\nwaits\tall\tiW \t1.0\n";
 
 #[test]
@@ -204,6 +204,14 @@ fn states_are_read_from_their_letters() {
     ] {
         assert_eq!(database.state(name), state, "{name}");
     }
+}
+
+#[test]
+fn what_was_being_unpacked_or_removed_is_unpacked_once_more() {
+    let database = Dpkg::new().database(ANSWER);
+    let lines = database.packages().filter(Line::needs_reinstall);
+    assert_eq!(lines.map(|line| line.name).collect::<Vec<_>>(), ["halfway", "torn"]);
+    assert_eq!(database.state("halfway"), PackageNow::Broken { state: text("half-installed") });
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -1,0 +1,156 @@
+//! The package manager is killed in the middle of a transaction, sometimes together with the agent: the next pass heals it.
+//!
+//! Six moments, spread over a transaction; `HOLDFAST_TEST_POINTS` says another number, as `tests/run long` does.
+#![expect(clippy::disallowed_methods, reason = "it takes its number of moments from tests/run")]
+
+use std::{collections::BTreeMap, env, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use harness::{AptRepository, Deb, Host, wait};
+use holdfast_schema::status::Status;
+
+use crate::site::{AGENT, Site};
+
+const UNIT: &str = "holdfast-packages.service";
+
+/// Shell that begins a pass, and can tell how many lines dpkg has written to its log since.
+const BEGIN: &str =
+    "lines() { wc --lines </var/log/dpkg.log; }; before=$(lines); holdfast sync >/run/sync.log 2>&1 &";
+
+const PACKAGES: [&str; 4] = ["bulk", "served", "needed", "extra"];
+
+/// Much to unpack, scripts that take a moment, a new dependency and one package that comes and goes.
+fn packages() -> Vec<Deb> {
+    let both = ["1.0", "2.0"].map(|version| {
+        let bulk = (0..200).fold(Deb::new("bulk", version), |deb, file| {
+            deb.file(&format!("/usr/share/bulk/{file}"), &format!("{version}\n").repeat(1000))
+        });
+        let slow = "sleep 0.1";
+        let served = Deb::new("served", version)
+            .conffile("/etc/served.conf", &format!("colour = {version}\n"))
+            .script("preinst", slow)
+            .script("prerm", slow)
+            .script("postinst", slow);
+        [bulk.script("postinst", slow), if version == "2.0" { served.depends("needed") } else { served }]
+    });
+    let others = ["needed", "extra"].map(|name| Deb::new(name, "1.0").script("postinst", "sleep 0.1"));
+    both.into_iter().flatten().chain(others).collect()
+}
+
+/// The state with one of the two versions.
+fn state(version: &str) -> String {
+    let extra = if version == "2.0" { "present" } else { "absent" };
+    format!(
+        "[package.bulk]\nversion = \"{version}\"\n[package.served]\nversion = \"{version}\"\n\
+         [package.extra]\nensure = \"{extra}\"\n\
+         [file.\"/etc/after\"]\ncontent = \"{version}\"\nneeds = [\"package:served\", \"package:bulk\"]\n"
+    )
+}
+
+/// What dpkg says of the packages, a line each.
+fn picture(host: &Host) -> Result<Vec<String>> {
+    PACKAGES.iter().map(|name| Ok(format!("{name} {}", host.package(name)?))).collect()
+}
+
+/// Whether all of it is of one version.
+fn is_whole(host: &Host, version: &str) -> Result<()> {
+    let extra = if version == "2.0" { "ii  1.0" } else { "" };
+    for (name, want) in [
+        ("bulk", format!("ii  {version}")),
+        ("served", format!("ii  {version}")),
+        ("extra", extra.to_owned()),
+    ] {
+        ensure!(host.package(name)? == want, "{:?} instead of all {version}", picture(host)?);
+    }
+    let file = host.read_file("/usr/share/bulk/199")?;
+    ensure!(file == format!("{version}\n").repeat(1000), "bulk is not unpacked");
+    ensure!(host.read_file("/etc/after")? == version, "/etc/after is not of {version}");
+    ensure!(host.run(&["dpkg", "--audit"])?.is_empty(), "dpkg finds something");
+    Ok(())
+}
+
+/// How many lines dpkg writes to its log in a whole transaction.
+fn lines(host: &Host) -> Result<u32> {
+    Ok(host.shell(&format!("{BEGIN} wait; echo $(($(lines) - before))"))?.trim().parse()?)
+}
+
+/// Has the agent sync, and kills its transaction as soon as dpkg has written that many lines, or that much later. What dpkg
+/// says then; `None` if it was over already.
+fn kill(host: &Host, after: u32, later: Duration, with_agent: bool) -> Result<Option<Vec<String>>> {
+    let signal =
+        |signal: &str, unit: &str| format!("systemctl kill --kill-whom=all --signal={signal} {unit}");
+    let output = host.shell(&format!(
+        "{BEGIN} while kill -0 $! && [ $(($(lines) - before)) -lt {after} ]; do sleep 0.005; done; sleep {:.3}
+         {stop}; {{ [ $(systemctl is-active {UNIT}) = activating ] && {kill} && echo killed; }} || true",
+        later.as_secs_f64(),
+        stop = signal("STOP", AGENT),
+        kill = signal("KILL", UNIT),
+    ))?;
+    let found = picture(host)?;
+    if with_agent {
+        host.kill(AGENT)?;
+        host.run(&["systemctl", "reset-failed", AGENT])?;
+        host.run(&["systemctl", "start", AGENT])?;
+    } else {
+        host.run(&["sh", "-c", &signal("CONT", AGENT)])?;
+    }
+    // Whatever comes of the command: its agent may be gone.
+    wait::until("the command to end", Duration::from_mins(2), || {
+        Ok(host.output(&["pgrep", "--full", "holdfast sync"])?.code != Some(0))
+    })?;
+    Ok((output.trim() == "killed").then_some(found))
+}
+
+#[test]
+fn what_a_killed_package_manager_leaves_is_healed() -> Result<()> {
+    let points: u32 = env::var("HOLDFAST_TEST_POINTS").map_or(Ok(6), |points| points.parse())?;
+    let host = Host::boot("killed-packages")?;
+    AptRepository::of(&packages())?.serve_to(&host)?;
+    let site = Site::on(host, &state("1.0"))?;
+    let host = &site.host;
+    site.sync()?.success()?;
+    site.publish(&state("2.0"))?;
+    let whole = lines(host)?;
+    is_whole(host, "2.0")?;
+
+    let (mut reached, mut taken_back) = (0, 0);
+    let mut met: BTreeMap<String, u32> = BTreeMap::new();
+    let mut old = "2.0";
+    for point in 0..points {
+        let new = if old == "2.0" { "1.0" } else { "2.0" };
+        let commit = site.publish(&state(new))?;
+        let (after, later) = (1 + whole * point / points, Duration::from_millis(40) * (point % 4));
+        let found = kill(host, after, later, point % 2 == 1)?;
+        let at = || format!("killed {later:?} after line {after} of {whole}, which left {found:?}");
+        for line in found.iter().flatten() {
+            let state: String = line.split(' ').nth(1).unwrap_or_default().into();
+            *met.entry(state).or_default() += 1;
+        }
+        reached += u32::from(found.is_some());
+
+        // At most one more pass, and nobody's hand, until everything is whole: the new, or what was there before.
+        let ended = |status: &Status| {
+            [&status.revision.applied, &status.revision.quarantined].contains(&&Some(commit.clone()))
+        };
+        if !ended(&site.status()?) {
+            site.sync()?;
+        }
+        let status = site.status()?;
+        ensure!(ended(&status), "{}: it goes on: {status:#?}", at());
+        let quarantined = status.revision.quarantined.is_some();
+        is_whole(host, if quarantined { old } else { new })
+            .with_context(|| format!("{}; {status:#?}", at()))?;
+        if quarantined {
+            taken_back += 1;
+            host.output(&["holdfast", "retry"])?.success().with_context(at)?;
+            is_whole(host, new).with_context(at)?;
+        }
+        site.is_quiet().with_context(at)?;
+        old = new;
+    }
+    println!(
+        "{reached} of {points} moments within a transaction of {whole} lines; taken back {taken_back} times; met {met:?}"
+    );
+    ensure!(reached * 10 >= points * 7, "too many came too late: {reached} of {points}");
+    Ok(())
+}
