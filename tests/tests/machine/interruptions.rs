@@ -73,6 +73,38 @@ fn a_power_cut_in_the_middle_of_a_transaction_is_mended() -> Result<()> {
 }
 
 #[test]
+fn a_reboot_in_the_middle_of_a_transaction_lets_it_end() -> Result<()> {
+    let site = in_the_middle("reboot")?;
+    site.host.reboot()?;
+    ends_well(&site)
+}
+
+/// Fifty at once, with and without a service that has the lock: each works alone or says who is at work.
+#[test]
+fn of_fifty_agents_that_start_at_once_one_works_at_a_time() -> Result<()> {
+    let state = |content: &str| {
+        let check = "echo begin >>/run/marks; sleep 0.3; echo end >>/run/marks; : {path}";
+        format!("[file.\"/etc/once\"]\ncontent = \"{content}\"\nvalidate = [\"sh\", \"-c\", \"{check}\"]\n")
+    };
+    let site = Site::of(&state("one"))?;
+    site.sync()?.success()?;
+    let fifty = "for n in $(seq 50); do { holdfast-agent --once --offline && echo 0 || echo $?; } >/run/ended.$n 2>/dev/null & done; wait
+                 cat /run/ended.* | sort | uniq --count";
+    let fifty = fifty.replace("holdfast-agent", "/usr/libexec/holdfast/holdfast-agent");
+    assert_eq!(site.host.shell(&fifty)?.split_whitespace().collect::<Vec<_>>(), ["50", "75"]);
+
+    site.host.run(&["systemctl", "stop", AGENT])?;
+    site.host.shell("rm /run/marks /run/ended.*; echo drift >/etc/once")?;
+    let ended = site.host.shell(&fifty)?;
+    let codes: Vec<_> = ended.split_whitespace().collect();
+    assert!(matches!(codes[..], ["50", "0"] | [_, "0", _, "75"]), "{ended}");
+    assert_eq!(site.host.read_file("/run/marks")?, "begin\nend\n", "two worked at once");
+    assert_eq!(site.host.read_file("/etc/once")?, "one");
+    site.host.run(&["systemctl", "start", AGENT])?;
+    site.is_quiet()
+}
+
+#[test]
 fn only_one_agent_runs() -> Result<()> {
     let site = Site::of("")?;
     let second = site.host.output(&["/usr/libexec/holdfast/holdfast-agent", "--once"])?;

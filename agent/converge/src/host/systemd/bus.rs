@@ -25,6 +25,8 @@ const QUEUE: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 const SYSTEM_BUS: &str = "unix:path=/run/dbus/system_bus_socket";
 
 pub(super) const SERVICE: &str = "org.freedesktop.systemd1";
+/// What the manager says of a job that a shutdown is in the way of.
+const DESTRUCTIVE: &str = "org.freedesktop.systemd1.TransactionIsDestructive";
 const ALREADY_SUBSCRIBED: &str = "org.freedesktop.systemd1.AlreadySubscribed";
 pub(super) const UNIT: &str = "org.freedesktop.systemd1.Unit";
 pub(super) const SERVICE_UNIT: &str = "org.freedesktop.systemd1.Service";
@@ -87,6 +89,9 @@ pub(super) trait Manager {
 
     #[zbus(property)]
     fn virtualization(&self) -> zbus::Result<String>;
+
+    #[zbus(property)]
+    fn system_state(&self) -> zbus::Result<String>;
 }
 
 /// A connection that is made when it is first needed, and anew when it has broken. Between questions nothing runs.
@@ -204,12 +209,26 @@ pub(super) fn gone(error: zbus::Error) -> HostError {
     HostError::ManagerGone { source: Box::new(error) }
 }
 
+/// What a job comes to that a shutdown of the host has cancelled, or does not let begin: it is nobody's failure.
+fn shutdown() -> HostError {
+    HostError::Busy { what: "the host, which is being shut down".to_owned() }
+}
+
+/// Whether the host is being shut down, which cancels all jobs. As an error if it is.
+pub(super) async fn unless_shutdown(manager: &ManagerProxy<'_>) -> Result<(), HostError> {
+    match answer(manager.system_state()).await.map_err(gone)?.as_str() {
+        "stopping" => Err(shutdown()),
+        _ => Ok(()),
+    }
+}
+
 /// What the manager answered when it was asked to do something about `unit`.
 pub(super) fn refused(unit: &str, error: zbus::Error) -> HostError {
     if is_gone(&error) {
         return gone(error);
     }
     let reason = match error {
+        zbus::Error::MethodError(name, ..) if name == DESTRUCTIVE => return shutdown(),
         zbus::Error::MethodError(name, None, _) => name.to_string(),
         zbus::Error::MethodError(_, Some(text), _) => text,
         // The name of such an error repeats what its text says.

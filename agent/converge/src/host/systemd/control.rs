@@ -9,7 +9,9 @@ use zbus::OwnedObjectPath;
 
 use super::{
     HostError, Systemd,
-    bus::{JobRemovedStream, ManagerProxy, SERVICE_UNIT, UNIT, answer, gone, property, refused},
+    bus::{
+        JobRemovedStream, ManagerProxy, SERVICE_UNIT, UNIT, answer, gone, property, refused, unless_shutdown,
+    },
 };
 use crate::plan::step::UnitVerb;
 
@@ -122,6 +124,9 @@ async fn run_job(manager: &ManagerProxy<'_>, unit: &UnitName, verb: UnitVerb) ->
         what: format!("the {} job of {unit}, which systemd has not ended in {} s", word(verb), JOB.as_secs()),
     })??;
     let path = answer(manager.load_unit(name)).await.map_err(gone)?;
+    if result == "canceled" {
+        unless_shutdown(manager).await?;
+    }
     if result != "done" {
         let reason = match result.as_str() {
             "dependency" => "a unit that it depends on did not start".to_owned(),

@@ -6,7 +6,7 @@ use zbus::Variant;
 
 use super::{
     HostError, Systemd,
-    bus::{gone, refused},
+    bus::{gone, refused, unless_shutdown},
     control::job_result,
 };
 
@@ -75,6 +75,10 @@ impl Systemd {
         };
         match job_result(&mut ended, &job).await?.as_str() {
             "done" => Ok(Ran::Done),
+            "canceled" => {
+                unless_shutdown(&manager).await?;
+                Ok(Ran::Failed)
+            }
             _ => Ok(Ran::Failed),
         }
     }
