@@ -47,6 +47,14 @@ fn a_newer_agent_takes_over() -> Result<()> {
         Ok(!site.host.has("/var/lib/holdfast/rescue")?)
     })?;
     assert!(!site.host.has("/etc/systemd/system/holdfast-rescue.timer")?);
+    site.is_quiet()?;
+
+    // Somebody puts the old one back by hand, which is drift: it is repaired, and nothing undoes that later.
+    site.host.shell("dpkg --install --force-downgrade /var/tmp/holdfast_*.deb")?;
+    site.sync()?;
+    wait::until("the new agent is back and nothing else waits", Duration::from_mins(2), || {
+        Ok(site.host.package("holdfast")? == "ii  99.0-1" && !site.host.has("/var/lib/holdfast/rescue")?)
+    })?;
     site.is_quiet()
 }
 
@@ -90,4 +98,34 @@ fn an_agent_that_hangs_is_replaced_by_the_old_one() -> Result<()> {
 #[test]
 fn an_agent_that_refuses_its_configuration_is_replaced_even_after_a_reboot() -> Result<()> {
     comes_back("refuses", "#!/bin/sh\nexit 78\n", Host::reboot)
+}
+
+#[test]
+fn a_power_cut_in_the_middle_of_an_upgrade_leaves_one_agent_that_works() -> Result<()> {
+    let site = site("cut", None)?;
+    let revision = site.publish(NEWER)?;
+    site.host.run(&["systemd-run", "--unit=operator", "holdfast", "sync"])?;
+    // dpkg is held at the moment at which neither version is whole.
+    site.host.shell(
+        "until sed '1,/ upgrade holdfast/d' /var/log/dpkg.log | grep -q half-installed; do sleep 0.01; done
+         systemctl kill --kill-whom=all --signal=STOP holdfast-packages.service",
+    )?;
+    assert!(!site.host.package("holdfast")?.starts_with("ii"), "it was over before: this shows nothing");
+    site.host.power_cut()?;
+    wait::until("one of the two agents is at work", Duration::from_mins(4), || {
+        let status = site.status()?.revision;
+        Ok([status.applied, status.quarantined].contains(&Some(revision.clone())))
+    })?;
+    let status = site.status()?;
+    let (package, motd) = match status.revision.quarantined {
+        None => ("ii  99.0-1", "new\n"),
+        Some(_) => ("ii  0.1.0-1", "old\n"),
+    };
+    assert_eq!(site.host.package("holdfast")?, package, "{status:#?}");
+    assert_eq!(site.host.read_file("/etc/motd")?, motd, "{status:#?}");
+    assert_eq!(site.host.run(&["dpkg", "--audit"])?, "");
+    wait::until("the old one is given up", Duration::from_secs(30), || {
+        Ok(!site.host.has("/var/lib/holdfast/rescue")?)
+    })?;
+    site.is_quiet()
 }

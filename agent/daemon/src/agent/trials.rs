@@ -195,7 +195,7 @@ impl Agent {
         self.memory.store().path(RESCUE).exists()
     }
 
-    async fn disarm_rescue(&self) {
+    pub(super) async fn disarm_rescue(&self) {
         if self.is_rescue_armed()
             && let Err(why) = self.host.disarm_rescue().await
         {
