@@ -9,6 +9,7 @@ mod four_eyes;
 mod git;
 mod halt;
 mod identity;
+mod model;
 mod trials;
 
 use holdfast_schema::status::{PassResult, ResourceOutcome};
