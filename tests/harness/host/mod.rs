@@ -45,7 +45,8 @@ impl Host {
         let host = Self { container };
         let mut arguments = vec!["run", "--detach", "--name", &host.container, "--hostname", hostname];
         arguments.extend(["--label", &label, "--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN"]);
-        arguments.extend(["--cap-add", "SYS_PTRACE", "--security-opt", "seccomp=unconfined"]);
+        arguments.extend(["--cap-add", "SYS_PTRACE", "--cap-add", "LINUX_IMMUTABLE"]);
+        arguments.extend(["--security-opt", "seccomp=unconfined"]);
         arguments.extend(["--security-opt", "apparmor=unconfined", "--cgroupns", "private"]);
         arguments.extend(["--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec"]);
         arguments.extend([

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use harness::{git_server::Fault, wait};
+use harness::{AptRepository, Deb, Host, git_server::Fault, wait};
 use holdfast_schema::status::{PassResult, ResourceOutcome};
 
 use crate::{
@@ -172,6 +172,25 @@ fn a_package_that_nobody_has_is_told_and_the_rest_goes_on() -> Result<()> {
 }
 
 #[test]
+fn a_package_that_its_mirror_does_not_have_any_more_fails_alone() -> Result<()> {
+    let host = Host::boot("vanished")?;
+    AptRepository::of(&[Deb::new("shop", "1.0"), Deb::new("other", "1.0")])?.serve_to(&host)?;
+    host.run(&["rm", "/srv/apt/shop_1.0_all.deb"])?;
+    let site = Site::on(host, "")?;
+    site.publish(&format!("{CONTINUE}{GOOD}[package.shop]\n[package.other]\n"))?;
+    let sync = site.sync()?;
+    assert_ne!(sync.code, Some(0), "{sync}");
+    assert_eq!(site.host.package("other")?, "ii  1.0");
+    assert_eq!(site.host.read_file("/etc/motd")?, "good\n");
+    let told = site.resource("package:shop")?.context("the status is silent")?;
+    assert_eq!(told.outcome, ResourceOutcome::Failed, "{told:?}");
+    assert!(told.code.is_some(), "{told:?}");
+    let told = site.status()?.resource;
+    assert_eq!(told.iter().filter(|told| told.outcome == ResourceOutcome::Failed).count(), 1, "{told:#?}");
+    Ok(())
+}
+
+#[test]
 fn without_a_git_server_the_last_good_state_is_kept_up() -> Result<()> {
     let Site { server, host, fleet } = good()?;
     drop(server);
@@ -246,7 +265,7 @@ fn two_owners_of_a_file_do_not_fight_for_ever() -> Result<()> {
     host.run(&["systemd-run", "--unit=other-owner", "sh", "-c", write])?;
     let told =
         |site: &Site| -> Result<_> { Ok(site.resource("file:/etc/contested")?.map(|told| told.outcome)) };
-    wait::until("the fight is told", Duration::from_secs(60), || {
+    wait::until("the fight is told", Duration::from_mins(1), || {
         site.sync()?;
         Ok(told(&site)? == Some(ResourceOutcome::Conflict))
     })?;
