@@ -83,6 +83,7 @@ fn settings(paths: &Paths, place: &Path) -> Result<Settings> {
         status: server,
         status_branch: "status/web-1".to_owned(),
         poll: Duration::from_mins(1),
+        full_pass: Duration::from_hours(1),
         heartbeat: Duration::from_hours(6),
         introduction: introduction.trim().parse().map_err(|why| anyhow!("the introduction: {why}"))?,
         trust_origin: "introduction".to_owned(),

@@ -242,11 +242,6 @@ impl Ledger {
         self.repairs.remove(id).is_some()
     }
 
-    /// Forgets all repairs, so that nothing is left alone. Whether that was news.
-    pub fn forget_all_repairs(&mut self) -> bool {
-        !std::mem::take(&mut self.repairs).is_empty()
-    }
-
     /// Gives back the memory that reading it from a record has left over: a third.
     pub fn shrink_to_fit(&mut self) {
         for mark in self.owned.values_mut().flat_map(|entry| {

@@ -4,6 +4,7 @@
 //! revision is converged to; without a good revision there is still a status to publish.
 
 mod control;
+mod drift;
 mod passes;
 mod revisions;
 mod statuses;
@@ -24,6 +25,7 @@ use holdfast_schema::{
 use holdfast_trust::{ObjectId, sign::SecretKey};
 use tokio::sync::mpsc;
 
+use self::drift::Vigil;
 use crate::{
     memory::Memory,
     remote::Remote,
@@ -63,6 +65,7 @@ pub struct Agent {
     /// The revision on trial after whose change, which could have cut the host off, the Git server was reached again.
     reached_under: Option<ObjectId>,
     progress: Option<mpsc::UnboundedSender<Reply>>,
+    vigil: Vigil,
 }
 
 /// Why an agent cannot start.
@@ -127,6 +130,7 @@ impl Agent {
             moved,
             reached_under: None,
             progress: None,
+            vigil: Vigil::default(),
         })
     }
 
@@ -162,6 +166,7 @@ impl Agent {
 
     /// Polls, converges and publishes. Whether Git was reached.
     pub async fn cycle(&mut self, stop: &Stop) -> bool {
+        self.heed(stop);
         self.begin().await;
         // Waiting for Git is given up at once; what comes of it is found out at the next start.
         let reached = tokio::select! {
@@ -222,6 +227,7 @@ impl Agent {
                 self.repair(stop).await;
             }
         }
+        self.keep_watch();
         self.conclude();
     }
 

@@ -109,6 +109,17 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "an operator paused the agent; the host is not changed",
         "run `holdfast resume` on the host",
     ),
+    (
+        "E_UNWATCHED",
+        "some of what is managed cannot be watched for changes; its drift is only seen at polls",
+        "raise the limit that the message names; it is found again at the next poll",
+    ),
+    (
+        "E_DRIFT_MISSED",
+        "a full pass repaired what had changed without anybody telling: a defect of Holdfast, or a way to change things that \
+         the kernel does not tell",
+        "tell Holdfast's developers how it was changed; the change itself is repaired",
+    ),
     ("E_STOPPING", "the agent is about to stop and takes no more commands", "ask again when it runs"),
 ];
 

@@ -44,6 +44,11 @@ impl Schedule {
         period.mul_f64(1.0 - 0.1 * self.fraction("heartbeat"))
     }
 
+    /// How long until everything is looked at again, if that is due every `period`: up to a tenth earlier, by the host's place.
+    pub fn full_pass(&self, period: Duration) -> Duration {
+        period.mul_f64(1.0 - 0.1 * self.fraction("full pass"))
+    }
+
     /// A number in 0..1 that depends on the host and, for polls, on how many there were.
     fn fraction(&self, purpose: &str) -> f64 {
         let turn = if purpose == "poll" { self.polls } else { 0 };

@@ -100,6 +100,8 @@ pub struct Settings {
     pub status_branch: String,
     /// How often to poll.
     pub poll: Duration,
+    /// How often everything is looked at again.
+    pub full_pass: Duration,
     /// How often to publish though nothing changed.
     pub heartbeat: Duration,
     /// Where trust begins.
@@ -237,6 +239,7 @@ impl Settings {
             status: remote(&config.status, config)?,
             status_branch: config.status_branch.clone(),
             poll: config.poll,
+            full_pass: config.full_pass,
             heartbeat: config.heartbeat,
             introduction,
             trust_origin: INTRODUCTION.to_owned(),

@@ -29,6 +29,8 @@ pub struct AgentConfig {
     pub status_branch: String,
     /// How often the fleet repository is asked for something new.
     pub poll: Duration,
+    /// How often everything is looked at again, whatever was heard of changes.
+    pub full_pass: Duration,
     /// How often a status is written though nothing changed.
     pub heartbeat: Duration,
     /// How long a Git server may say nothing.
@@ -47,6 +49,7 @@ impl AgentConfig {
             status: fleet.clone(),
             fleet,
             poll: Duration::from_mins(1),
+            full_pass: Duration::from_hours(1),
             heartbeat: Duration::from_hours(6),
             stall_timeout: Duration::from_secs(30),
             total_timeout: Duration::from_mins(5),

@@ -79,6 +79,8 @@ table! {
         branch: Branch = "\"main\"",
         /// How often the fleet repository is asked for something new, with some jitter; at least 5s.
         poll: Wait<5, 86_400> = "\"60s\"",
+        /// How often everything is looked at again. What changes is repaired when it changes; this finds what nobody told.
+        full_pass: Wait<5, 604_800> = "\"1h\"",
         /// How often a status is written though nothing changed.
         heartbeat: Wait<60, 604_800> = "\"6h\"",
         /// How long a Git server may say nothing.
@@ -332,6 +334,7 @@ fn build(tables: &AgentTable, decoder: &mut Decoder<'_>) -> Option<AgentConfig> 
             Problem::new("E_CONFLICT", "the status would be written to the branch that says what should be");
         decoder.report_at(at, problem.remedy("leave the status branch to its default, status/HOST"));
     }
+    config.full_pass = tables.full_pass.as_ref().map_or(config.full_pass, |full_pass| full_pass.value.0);
     config.poll = tables.poll.as_ref().map_or(config.poll, |poll| poll.value.0);
     config.heartbeat = tables.heartbeat.as_ref().map_or(config.heartbeat, |heartbeat| heartbeat.value.0);
     config.stall_timeout =

@@ -31,6 +31,7 @@ fn fill(root: &mut Table, config: &AgentConfig) {
     }
     let waits = [
         ("poll", config.poll, default.poll),
+        ("full_pass", config.full_pass, default.full_pass),
         ("heartbeat", config.heartbeat, default.heartbeat),
         ("stall_timeout", config.stall_timeout, default.stall_timeout),
         ("total_timeout", config.total_timeout, default.total_timeout),

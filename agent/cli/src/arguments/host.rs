@@ -212,8 +212,7 @@ pub struct Resume {
 ///
 /// A revision that could not be applied whole is taken back and put into quarantine: neither it nor a later one that says
 /// the same of this host is tried again. Once you have mended the host this lets it be tried again. A revision that is
-/// held (`on_failure = "hold"`) is gone on with. What is in conflict, because somebody undoes every repair, is repaired at
-/// once.
+/// held (`on_failure = "hold"`) is gone on with.
 #[derive(Debug, Args)]
 pub struct Retry {
     /// The host's root directory.

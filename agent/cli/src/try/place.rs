@@ -224,6 +224,7 @@ impl Place {
             branch: BRANCH.to_owned(),
             status: self.remote(),
             poll: Duration::from_mins(1),
+            full_pass: Duration::from_hours(1),
             heartbeat: Duration::from_hours(6),
             introduction,
             trust_origin: "introduction".to_owned(),

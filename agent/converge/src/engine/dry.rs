@@ -3,7 +3,8 @@
 use holdfast_schema::state::Mode;
 
 use super::{
-    Failure, Prints, Task, failure, foresight::Foresight, no_undo, record::WILL_CHANGE, scan, watched,
+    Failure, Prints, Task, failure, foresight::Foresight, no_undo, record::WILL_CHANGE, scan,
+    watched_by_units,
 };
 use crate::{
     host::{HostError, Read},
@@ -25,7 +26,7 @@ pub async fn plan<H: Read>(task: &Task<'_>, host: &H, ledger: &Ledger) -> Previe
     let leaving = inventory::leaving(task.state, &ledger);
     let held = inventory::excess(task.state.guard, &ledger, &leaving).map(Failure::guarded);
     let items = order(task.state, |id| task.scope.holds(id), &leaving, &ledger);
-    let watched = watched(task.state, task.scope);
+    let watched = watched_by_units(task.state, task.scope);
     let foresight = Foresight::new(host);
     let mut preview = Preview::default();
     let mut unsettled = vec![false; items.len()];

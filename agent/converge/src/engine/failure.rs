@@ -15,7 +15,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "E_CONFLICT",
         "somebody else changes a resource again after every repair, so that it is left alone for a while: ten minutes at \
          first, an hour at most",
-        "find who else changes it, and let only one of the two manage it; `holdfast retry` repairs it at once",
+        "find who else changes it, and let only one of the two manage it; `holdfast sync` repairs it at once",
     ),
     (
         "E_NOT_CONVERGED",
@@ -144,7 +144,8 @@ impl Failure {
             minutes(REPAIRS_WINDOW),
             minutes(pause)
         );
-        let remedy = "find who else changes it, and let only one of the two manage it; `holdfast retry` repairs it now";
+        let remedy =
+            "find who else changes it, and let only one of the two manage it; `holdfast sync` repairs it now";
         Self::plain("E_CONFLICT", message, Some(remedy), Retry::Soon)
     }
 

@@ -30,6 +30,7 @@ use crate::{
 };
 
 mod barrier;
+mod drift;
 mod dry;
 mod failure;
 mod foresight;
@@ -43,6 +44,7 @@ mod stop;
 mod undo;
 mod work;
 
+pub use drift::{concerned, watched};
 pub use dry::plan;
 pub use failure::{CODES, Failure};
 pub use outcome::{Outcome, Report};
@@ -62,8 +64,8 @@ pub struct Task<'a> {
     pub revision: &'a str,
     /// All or nothing: the pass begins nothing more once a resource has failed that is not among these.
     pub whole_but_for: Option<&'a BTreeSet<ResourceId>>,
-    /// When this pass was begun, in seconds since the epoch, if it only keeps up what was in force before. Then what it has
-    /// to repair again and again is left alone for a while, for somebody else wants it otherwise.
+    /// When this pass was begun, in seconds since the epoch, if it only keeps up what was in force before and no person asked
+    /// for it. Then what it has to repair again and again is left alone for a while, for somebody else wants it otherwise.
     pub repairs: Option<i64>,
 }
 
@@ -151,7 +153,7 @@ async fn prepare(task: &Task<'_>, ledger: &Ledger, host: &impl Read) {
 }
 
 /// What the declared units of `scope` watch.
-fn watched<'a>(state: &'a HostState, scope: Scope<'_>) -> BTreeSet<&'a ResourceId> {
+fn watched_by_units<'a>(state: &'a HostState, scope: Scope<'_>) -> BTreeSet<&'a ResourceId> {
     let first = ResourceId::new(KindName::Unit, "");
     let units = state.resources.range(&first..).filter(|(id, _)| scope.holds(id));
     units

@@ -1,6 +1,6 @@
 //! How a pass ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_schema::ResourceId;
 
@@ -48,6 +48,45 @@ pub struct Report {
     pub stopped: bool,
     /// Why the ledger could not be saved, if it could not: what this pass learned may be lost.
     pub unsaved: Option<Failure>,
+}
+
+impl Report {
+    /// Forgets what happened once: what was changed is in order now.
+    pub fn settle(&mut self) {
+        let before = self.outcomes.len();
+        self.outcomes.retain(|_, outcome| !matches!(outcome, Outcome::Changed(_)));
+        self.same += u32::try_from(before - self.outcomes.len()).unwrap_or(u32::MAX);
+        self.outcomes.retain(|_, outcome| !matches!(outcome, Outcome::Removed | Outcome::Released(_)));
+    }
+
+    /// Whether another look may find something else, though nothing changes on the host: something failed, waits or is held.
+    pub fn is_unsettled(&self) -> bool {
+        let settled = |outcome: &Outcome| {
+            matches!(
+                outcome,
+                Outcome::Same
+                    | Outcome::Changed(_)
+                    | Outcome::Removed
+                    | Outcome::Released(_)
+                    | Outcome::Differs(_)
+            )
+        };
+        self.stopped || self.unsaved.is_some() || !self.outcomes.values().all(settled)
+    }
+
+    /// Takes in what a pass over only some resources found.
+    pub fn update(&mut self, looked_at: &BTreeSet<ResourceId>, part: Report) {
+        self.settle();
+        for id in looked_at {
+            if self.outcomes.remove(id).is_none() {
+                self.same = self.same.saturating_sub(1);
+            }
+        }
+        self.same += part.same;
+        self.outcomes.extend(part.outcomes);
+        self.stopped = part.stopped;
+        self.unsaved = part.unsaved;
+    }
 }
 
 impl Outcome {

@@ -8,7 +8,7 @@ use super::{
     Failure, Outcome, Prints, Report, Stop, Task,
     barrier::Barrier,
     keeper::Keeper,
-    scan, watched,
+    scan, watched_by_units,
     work::{Place, Trouble, Work},
 };
 use crate::{
@@ -52,7 +52,7 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
         stop: &'a Stop,
     ) -> Self {
         let places = vec![Place::Open; items.len()];
-        let watched = watched(task.state, task.scope);
+        let watched = watched_by_units(task.state, task.scope);
         Self {
             task,
             host,

@@ -1,6 +1,7 @@
 //! Passes on a host in memory.
 
 mod barriers;
+mod drift;
 mod dry;
 mod faults;
 mod fights;

@@ -22,6 +22,7 @@ use super::{
     probe,
     rescue::Rescue,
     systemd::Systemd,
+    watch::Watch,
 };
 use crate::plan::{
     Action,
@@ -114,6 +115,11 @@ impl LocalHost {
     /// See [`ReadOnlyHost::scratch`]. Directories that a path needs and nobody declares are made.
     pub fn scratch(root: &Path) -> Result<Self, HostError> {
         Ok(Self::over(ReadOnlyHost::scratch(root)?, Outside::Children, None))
+    }
+
+    /// What listens for changes of this host.
+    pub fn watch(&self) -> Result<Watch, HostError> {
+        Watch::new(Rc::clone(&self.read.files), self.read.machine.is_some())
     }
 
     /// See [`ReadOnlyHost::facts`].

@@ -24,6 +24,7 @@ mod packages;
 pub mod probe;
 mod rescue;
 mod systemd;
+pub mod watch;
 
 pub use error::{HostError, Retry};
 pub use local::{LocalHost, ReadOnlyHost};

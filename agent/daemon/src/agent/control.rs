@@ -61,12 +61,11 @@ impl Agent {
         Ok(())
     }
 
-    /// Lets what failed, and what is left alone because it is fought over, be tried again.
+    /// Lets what failed be tried again.
     ///
     /// # Errors
     /// The reply to give when that cannot be remembered.
     pub fn try_again(&mut self) -> Result<(), Box<Reply>> {
-        self.memory.ledger.forget_all_repairs();
         match self.memory.trial.as_ref().map(|trial| &trial.phase) {
             Some(Phase::Held(_)) => self.memory.tried(Phase::Applying).map_err(|why| stored(&why)),
             Some(_) => Ok(()),

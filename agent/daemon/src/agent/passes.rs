@@ -20,18 +20,22 @@ impl Agent {
             self.pass = Report::default();
             return;
         };
-        self.pass = self.pass_over(Slot::InForce, None, stop).await;
-        self.end_journal(commit);
+        if self.is_full_pass_due() {
+            self.look_at_everything(commit, stop).await;
+        } else {
+            self.pass.settle();
+        }
         // An agent that keeps the host in order works, whoever brought it.
         if self.pass.summary().failed == 0 && !self.pass.stopped {
             self.disarm_rescue().await;
         }
     }
 
-    /// One pass over the revision in a slot. `whole_but_for`: see [`Task::whole_but_for`].
+    /// One pass over the revision in a slot. `scope` and `whole_but_for`: see [`Task`].
     pub(super) async fn pass_over(
         &mut self,
         slot: Slot,
+        scope: Scope<'_>,
         whole_but_for: Option<&BTreeSet<ResourceId>>,
         stop: &Stop,
     ) -> Report {
@@ -50,10 +54,10 @@ impl Agent {
         let task = Task {
             state: &state,
             contents: revised,
-            scope: Scope::All,
+            scope,
             revision: &revision,
             whole_but_for,
-            repairs: (slot == Slot::InForce).then(now),
+            repairs: (slot == Slot::InForce && !self.is_asked()).then(now),
         };
         let pass = engine::pass(&task, &self.host, &mut self.memory.ledger, &mut records, journal, stop);
         // Large: it would make every future larger that could run it.

@@ -263,7 +263,7 @@ impl Agent {
     }
 
     /// One question to the fetcher, on a thread of its own.
-    async fn ask(&self, known: Option<Known>, at: Option<ObjectId>) -> Result<Polled, Failure> {
+    async fn ask(&mut self, known: Option<Known>, at: Option<ObjectId>) -> Result<Polled, Failure> {
         let request = Question::Poll {
             remote: Server { fresh: self.is_confirming(), ..self.settings.fleet.clone() },
             reference: self.settings.reference(),
@@ -272,7 +272,8 @@ impl Agent {
             at,
         };
         let (remote, store) = (Arc::clone(&self.remote), self.memory.store().clone());
-        tokio::task::spawn_blocking(move || exchange(&*remote, &store, &request))
+        let asked = tokio::task::spawn_blocking(move || exchange(&*remote, &store, &request));
+        self.attend(asked)
             .await
             .unwrap_or_else(|gone| Err(broken("E_FETCHER", format!("ask for a revision: {gone}"))))
     }

@@ -2,7 +2,10 @@
 
 use std::{io::Write as _, sync::Arc};
 
-use holdfast_converge::{engine::Failure, host::clock};
+use holdfast_converge::{
+    engine::{Failure, Stop},
+    host::clock,
+};
 use holdfast_schema::status::{ResourceOutcome, ResourceStatus, RevisionInfo, Status, StatusProblem};
 use holdfast_trust::UnixTime;
 
@@ -47,6 +50,7 @@ impl Agent {
         problems.extend(self.rebuilt());
         problems.extend(self.cloned());
         problems.extend(self.stale());
+        problems.extend(self.unwatched());
         problems.extend(self.trouble.iter().cloned());
         problems.extend(self.pass.unsaved.as_ref().map(unsaved));
         document::status(Parts {
@@ -100,6 +104,15 @@ impl Agent {
         }
     }
 
+    /// Publishes what was found between polls.
+    pub async fn publish_news(&mut self, stop: &Stop) {
+        self.heed(stop);
+        tokio::select! {
+            () = self.publish() => {}
+            () = stop.wait() => {}
+        }
+    }
+
     /// Pushes the newest status if its branch does not say it yet, or if a heartbeat is due.
     pub(super) async fn publish(&mut self) {
         if self.is_cloned() {
@@ -133,10 +146,11 @@ impl Agent {
         let pushed = tokio::task::spawn_blocking(move || {
             publish::publish(&*remote, &server, &branch, &telling, parent, &key)
         });
-        match pushed.await {
+        match self.attend(pushed).await {
             Ok(Ok(tip)) => {
                 self.push_failure = None;
-                self.untold.clear();
+                // What was mended while it was pushed is not in it.
+                self.untold.retain(|_, resource| !status.resource.contains(resource));
                 self.tell(|| format!("status pushed to {}", self.settings.status_branch));
                 // What happened once is told; only what lasts is compared with the next status.
                 status.resource.retain(|resource| !document::is_event(resource.outcome));
@@ -179,7 +193,7 @@ impl Agent {
         let (branch, known) = (self.settings.status_branch.clone(), self.memory.published.tip);
         let looked =
             tokio::task::spawn_blocking(move || publish::look_back(&*remote, &server, &branch, known, &key));
-        let witness = match looked.await {
+        let witness = match self.attend(looked).await {
             Ok(Ok(witness)) => witness,
             Ok(Err(failure)) => {
                 tracing::debug!(code = failure.code, "the status branch was not looked at: {failure}");

@@ -4,6 +4,7 @@
 
 mod beat;
 mod ceiling;
+mod drift;
 mod formats;
 mod four_eyes;
 mod git;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use holdfast_converge::{
-    engine::{self, Stop},
+    engine::{self, Scope, Stop},
     host::clock,
     plan::lifeline,
 };
@@ -96,7 +96,7 @@ impl Agent {
         let (apply, commit) = (self.candidate_apply(), self.candidate_commit());
         let tolerated = self.memory.trial.as_ref().map(|trial| trial.tolerated.clone()).unwrap_or_default();
         let whole = (apply.on_failure != OnFailure::Continue).then_some(&tolerated);
-        self.pass = self.pass_over(Slot::Candidate, whole, stop).await;
+        self.pass = self.pass_over(Slot::Candidate, Scope::All, whole, stop).await;
         match trial::judge(&self.pass, &tolerated, commit) {
             Judgement::NotYet => None,
             Judgement::Failed(failed) => Some(failed),
@@ -142,7 +142,7 @@ impl Agent {
         let Some(trial) = self.memory.trial.clone() else { return };
         let recorded = self.recorded();
         let files = JournalFiles::new(self.memory.store());
-        let undone = engine::undo(&recorded, &files, &self.host).await;
+        let undone = Box::pin(engine::undo(&recorded, &files, &self.host)).await;
         if undone.waits {
             // The next cycle goes on with it.
             self.trouble.extend(left(undone.left, trial.commit));

@@ -8,6 +8,7 @@ mod manager;
 
 use std::{cell::RefCell, fs, io, path::Path, pin::pin, rc::Rc, time::Duration};
 
+use holdfast_converge::host::watch::Touched;
 use holdfast_protocol::control::{Reply, Request};
 use tokio::{
     net::UnixListener,
@@ -20,7 +21,7 @@ use self::{
     manager::{Signals, Watchdog},
 };
 use crate::{
-    agent::{Agent, Stopper},
+    agent::{Agent, Stop, Stopper},
     schedule::Schedule,
 };
 
@@ -52,7 +53,8 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
 ///
 /// # Errors
 /// When signals cannot be caught. Everything else is met, reported and tried again.
-pub async fn run(agent: Agent, listener: UnixListener) -> io::Result<()> {
+pub async fn run(mut agent: Agent, listener: UnixListener) -> io::Result<()> {
+    agent.listen();
     let snapshot = Rc::new(RefCell::new(agent.snapshot(None)));
     let (sender, commands) = mpsc::unbounded_channel();
     tokio::task::spawn_local(control::serve(listener, Rc::clone(&snapshot), sender));
@@ -60,7 +62,7 @@ pub async fn run(agent: Agent, listener: UnixListener) -> io::Result<()> {
     let due = Instant::now() + schedule.first();
     let (signals, watchdog) = (Signals::new()?, Watchdog::from_environment());
     manager::ready();
-    let service = Service { agent, schedule, due, snapshot, signals, watchdog };
+    let service = Service { agent, schedule, due, publish: None, snapshot, signals, watchdog };
     Box::pin(service.serve(commands)).await;
     manager::stopping();
     Ok(())
@@ -71,10 +73,15 @@ struct Service {
     schedule: Schedule,
     /// When the next poll is due.
     due: Instant,
+    /// When what was mended between polls is published.
+    publish: Option<Instant>,
     snapshot: Snapshot,
     signals: Signals,
     watchdog: Watchdog,
 }
+
+/// How soon what was mended is published: what comes together is told together.
+const PUBLISH_AFTER: Duration = Duration::from_secs(1);
 
 /// Whether to go on.
 enum Next {
@@ -87,6 +94,8 @@ impl Service {
         loop {
             let next = tokio::select! {
                 () = sleep_until(self.due) => self.cycle(None).await,
+                touched = self.agent.drifted() => self.mend(&touched).await,
+                () = sleep_until(self.publish.unwrap_or(self.due)), if self.publish.is_some() => self.publish().await,
                 () = self.watchdog.tick() => Next::Loop,
                 () = self.signals.stop.wait() => Next::End,
                 _ = self.signals.reload.recv() => {
@@ -115,7 +124,10 @@ impl Service {
             Request::Reload => self.read_configuration(),
         };
         match done {
-            Ok(()) => self.cycle(Some(replies)).await,
+            Ok(()) => {
+                self.agent.ask_for_all();
+                self.cycle(Some(replies)).await
+            }
             Err(failed) => {
                 answer(&replies, *failed);
                 Next::Loop
@@ -125,25 +137,10 @@ impl Service {
 
     /// Polls, converges and publishes once, and tells whoever asked for it.
     async fn cycle(&mut self, listener: Option<UnboundedSender<Reply>>) -> Next {
-        self.watchdog.ping();
         self.agent.tell_progress_to(listener.clone());
-        let (stopper, stop) = Stopper::new();
-        let reached = {
-            let mut cycle = pin!(self.agent.cycle(&stop));
-            loop {
-                tokio::select! {
-                    reached = &mut cycle => break reached,
-                    () = self.watchdog.tick() => {}
-                    () = self.signals.stop.wait() => {
-                        manager::stopping();
-                        stopper.stop();
-                        if tokio::time::timeout(STOP_PATIENCE, cycle).await.is_err() {
-                            tracing::warn!("stopped in the middle of a step that took too long; the next start looks again");
-                        }
-                        return Next::End;
-                    }
-                }
-            }
+        let work = async |agent: &mut Agent, stop: &Stop| agent.cycle(stop).await;
+        let Some(reached) = attend(&mut self.agent, &mut self.signals, &mut self.watchdog, work).await else {
+            return Next::End;
         };
         self.agent.tell_progress_to(None);
         self.due = Instant::now() + self.schedule.after_poll(reached);
@@ -155,13 +152,46 @@ impl Service {
         if let Some(urgent) = urgent {
             self.due = self.due.min(Instant::now() + urgent);
         }
-        let snapshot = self.agent.snapshot(Some(self.due));
+        self.publish = None;
+        let snapshot = self.show();
         if let Some(listener) = listener {
-            answer(&listener, snapshot.clone());
+            answer(&listener, snapshot);
         }
-        *self.snapshot.borrow_mut() = snapshot;
-        manager::status(&self.agent.summary_line());
         Next::Loop
+    }
+
+    /// Repairs what drifted, and has it published soon.
+    async fn mend(&mut self, touched: &Touched) -> Next {
+        let work = async |agent: &mut Agent, stop: &Stop| agent.mend(touched, stop).await;
+        if attend(&mut self.agent, &mut self.signals, &mut self.watchdog, work).await.is_none() {
+            return Next::End;
+        }
+        if self.agent.take_news() {
+            self.publish.get_or_insert(Instant::now() + PUBLISH_AFTER);
+            self.show();
+        }
+        Next::Loop
+    }
+
+    async fn publish(&mut self) -> Next {
+        self.publish = None;
+        let work = async |agent: &mut Agent, stop: &Stop| agent.publish_news(stop).await;
+        if attend(&mut self.agent, &mut self.signals, &mut self.watchdog, work).await.is_none() {
+            return Next::End;
+        }
+        if self.agent.take_news() {
+            self.publish = Some(Instant::now() + PUBLISH_AFTER);
+        }
+        self.show();
+        Next::Loop
+    }
+
+    /// Has everybody who asks see how things are now.
+    fn show(&mut self) -> Reply {
+        let snapshot = self.agent.snapshot(Some(self.due));
+        *self.snapshot.borrow_mut() = snapshot.clone();
+        manager::status(&self.agent.summary_line());
+        snapshot
     }
 
     fn read_configuration(&mut self) -> Result<(), Box<Reply>> {
@@ -180,6 +210,32 @@ impl Service {
             }
         }
         manager::ready();
+    }
+}
+
+/// Has the agent do something that may take long. Nothing if it was told to stop meanwhile.
+async fn attend<T>(
+    agent: &mut Agent,
+    signals: &mut Signals,
+    watchdog: &mut Watchdog,
+    work: impl AsyncFnOnce(&mut Agent, &Stop) -> T,
+) -> Option<T> {
+    watchdog.ping();
+    let (stopper, stop) = Stopper::new();
+    let mut work = pin!(work(agent, &stop));
+    loop {
+        tokio::select! {
+            done = &mut work => return Some(done),
+            () = watchdog.tick() => {}
+            () = signals.stop.wait() => {
+                manager::stopping();
+                stopper.stop();
+                if tokio::time::timeout(STOP_PATIENCE, work).await.is_err() {
+                    tracing::warn!("stopped in the middle of a step that took too long; the next start looks again");
+                }
+                return None;
+            }
+        }
     }
 }
 

@@ -61,10 +61,8 @@ fn a_person_can_have_it_repaired_at_once() {
         assert_eq!(at(&mut scene, &host, &mut store, second), "repaired");
     }
     assert_eq!(at(&mut scene, &host, &mut store, 4), "E_CONFLICT");
-    let mut ledger = store.ledger();
-    assert!(ledger.forget_all_repairs());
-    scene.repairs = Some(5);
-    let report = scene.pass_with(&host, &mut ledger, &mut store);
+    scene.repairs = None;
+    let report = scene.pass(&host, &mut store);
     assert!(matches!(report.outcomes[&id("file:/etc/contested")], Outcome::Changed(_)), "{report:?}");
 }
 

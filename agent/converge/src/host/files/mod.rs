@@ -32,6 +32,7 @@ mod stage;
 mod swap;
 
 pub(super) use edit::{Editor, NewFile};
+pub(super) use mounts::mount_points;
 pub(super) use resolve::Tree;
 use resolve::Unresolved;
 
@@ -102,6 +103,23 @@ impl Files {
             Err(Unresolved::Errno(Errno::ENOENT | Errno::ENOTDIR)) => Ok(None),
             Err(unresolved) => Err(unresolved_error(path, unresolved)),
         }
+    }
+
+    /// Opens the directory at `path`, only to name it; an empty path is the root. Whether its own name is a link.
+    pub(super) fn open_directory(&self, path: &str) -> Result<(OwnedFd, bool), Errno> {
+        let open = |path: &str| match self.tree.directory(path, OFlag::O_PATH) {
+            Ok(directory) => Ok(directory),
+            Err(Unresolved::Errno(errno)) => Err(errno),
+            Err(Unresolved::Untrusted(_)) => Err(Errno::ELOOP),
+        };
+        let directory = open(path)?;
+        let is_link = match path.rsplit_once('/') {
+            Some((parent, name)) => {
+                matches!(self.lstat(open(parent)?, name)?, Some((Type::Symlink, _)))
+            }
+            None => false,
+        };
+        Ok((directory, is_link))
     }
 
     /// The stat of `name` in `directory`, links not followed; `None` if there is nothing.

@@ -4,7 +4,7 @@
 use std::{ffi::OsString, fs, io, os::unix::ffi::OsStringExt as _, path::PathBuf};
 
 /// Every mount point.
-pub(super) fn mount_points() -> io::Result<Vec<PathBuf>> {
+pub(in crate::host) fn mount_points() -> io::Result<Vec<PathBuf>> {
     Ok(parse(&fs::read("/proc/self/mountinfo")?))
 }
 

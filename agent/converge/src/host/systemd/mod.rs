@@ -15,9 +15,11 @@ use super::{HostError, UnitNow};
 mod bus;
 mod control;
 mod health;
+mod signals;
 mod transient;
 
 use bus::{Bus, ManagerProxy, Row, UNIT, answer, gone, is_gone, property};
+pub(super) use signals::{Signal, Signals};
 pub(super) use transient::{Limit, Ran, Transient};
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ fn repairs_that_are_far_apart_are_no_fight() {
 #[test]
 fn a_fight_that_is_over_is_forgotten() {
     let mut repairs = Repairs::default();
-    [0, 1, 2].map(|time| repairs.add(time));
+    (0..3).for_each(|time| repairs.add(time));
     assert!(!repairs.are_over(1201));
     assert!(repairs.are_over(1202));
     repairs.add(1300);
@@ -40,7 +40,7 @@ fn a_fight_that_is_over_is_forgotten() {
 #[test]
 fn a_clock_that_is_set_back_ends_it() {
     let mut repairs = Repairs::default();
-    [10_000, 10_001, 10_002].map(|time| repairs.add(time));
+    (10_000..10_003).for_each(|time| repairs.add(time));
     assert_eq!(repairs.pause_at(500), None);
     repairs.add(500);
     assert_eq!(repairs.pause_at(501), None);

@@ -6,7 +6,8 @@ use std::{
     collections::BTreeMap,
     io::Write,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, mpsc},
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -189,6 +190,20 @@ impl Git {
         self.locked().unreachable_while = Some(path);
     }
 
+    /// It says nothing until what this gives is dropped.
+    pub(super) fn hang(&self) -> (mpsc::Sender<()>, JoinHandle<()>) {
+        let (release, released) = mpsc::channel::<()>();
+        let (hangs, hung) = mpsc::channel();
+        let git = self.clone();
+        let thread = std::thread::spawn(move || {
+            let _held = git.locked();
+            hangs.send(()).unwrap();
+            assert!(released.recv().is_err());
+        });
+        hung.recv().unwrap();
+        (release, thread)
+    }
+
     /// How many pushes there were.
     pub(super) fn pushes(&self) -> u32 {
         self.locked().pushes
@@ -366,6 +381,7 @@ impl Host {
             status: server,
             status_branch: "status/web-1".into(),
             poll: Duration::from_mins(1),
+            full_pass: Duration::from_hours(1),
             heartbeat: Duration::from_hours(1),
             introduction: self.introduction.clone(),
             trust_origin: "introduction".into(),

@@ -322,7 +322,7 @@ async fn a_fight_is_told_and_a_person_can_have_it_repaired() {
     drop(agent);
     let mut agent = host.agent().await;
     assert_eq!(cycle(&mut agent).await.resource[0].outcome, ResourceOutcome::Conflict);
-    agent.try_again().unwrap();
+    agent.ask_for_all();
     cycle(&mut agent).await;
     assert_eq!(host.read("etc/motd").unwrap(), "hello\n");
 }

@@ -1,0 +1,132 @@
+//! What has to be watched for a state to be kept up, and which resources a change concerns. Pure.
+
+use std::collections::BTreeSet;
+
+use holdfast_schema::{
+    AbsolutePath, HostState, ResourceId,
+    spec::{Ensure, Spec},
+};
+
+use crate::{
+    host::watch::{Interest, Touched, Watched},
+    kinds,
+};
+
+/// The files that say which number an account has: see passwd(5) and group(5).
+const ACCOUNTS: [&str; 2] = ["/etc/passwd", "/etc/group"];
+
+/// Where unit files, masks and drop-ins of administrators lie.
+const UNIT_FILES: &str = "/etc/systemd/system";
+
+/// Everything whose change could be a drift from `state`.
+pub fn watched(state: &HostState) -> Watched {
+    let mut watched = Watched::default();
+    let mut add = |directory: &str, interest: Interest| {
+        let known = watched.directories.entry(directory.to_owned()).or_insert(interest);
+        *known = interest.max(*known);
+        let mut rest = directory;
+        while let Some((above, _)) = rest.rsplit_once('/') {
+            watched.directories.entry(above.to_owned()).or_insert(Interest::Itself);
+            rest = above;
+        }
+    };
+    let mut accounts = false;
+    for resource in state.resources.values() {
+        match &resource.spec {
+            Spec::Directory(directory) if directory.ensure == Ensure::Present => {
+                let interest = if directory.purge { Interest::Entries } else { Interest::Itself };
+                add(directory.path.as_str(), interest);
+                accounts = true;
+            }
+            spec => {
+                accounts |= matches!(spec, Spec::File(_));
+                paths(spec, &mut |path| add(parent(path), Interest::Entries));
+            }
+        }
+    }
+    if accounts {
+        add("/etc", Interest::Entries);
+    }
+    for resource in state.resources.values() {
+        match &resource.spec {
+            Spec::Unit(unit) => drop(watched.units.insert(unit.name.clone())),
+            Spec::Package(_) => watched.packages = true,
+            Spec::File(_) | Spec::Directory(_) | Spec::Symlink(_) => {}
+        }
+    }
+    watched
+}
+
+/// The resources that have to be looked at because of a change, with the units that watch them.
+pub fn concerned(state: &HostState, touched: &Touched) -> BTreeSet<ResourceId> {
+    if touched.everything {
+        return state.resources.keys().cloned().collect();
+    }
+    let accounts = ACCOUNTS.iter().any(|path| touched.paths.iter().any(|touched| touched.as_str() == *path));
+    let parents: BTreeSet<&str> = touched.paths.iter().map(parent).collect();
+    let is_touched = |path: &AbsolutePath| {
+        std::iter::successors(Some(path.clone()), AbsolutePath::parent)
+            .any(|path| touched.paths.contains(&path))
+    };
+    let is_concerned = |spec: &Spec| match spec {
+        Spec::Package(_) => touched.packages,
+        Spec::Unit(unit) => {
+            touched.all_units
+                || touched.units.contains(&unit.name)
+                || any_path(spec, &is_touched)
+                || format!("{UNIT_FILES}/{}", unit.name).parse().is_ok_and(|path| is_touched(&path))
+        }
+        Spec::Directory(directory) => {
+            accounts
+                || is_touched(&directory.path)
+                || (directory.purge && parents.contains(directory.path.as_str()))
+        }
+        Spec::File(_) => accounts || any_path(spec, &is_touched),
+        Spec::Symlink(_) => any_path(spec, &is_touched),
+    };
+    let mut concerned: BTreeSet<ResourceId> = state
+        .resources
+        .iter()
+        .filter(|(_, resource)| is_concerned(&resource.spec))
+        .map(|(id, _)| id.clone())
+        .collect();
+    loop {
+        let watching: Vec<ResourceId> = state
+            .resources
+            .iter()
+            .filter(|(id, resource)| !concerned.contains(*id) && watches(&resource.spec, &concerned))
+            .map(|(id, _)| id.clone())
+            .collect();
+        if watching.is_empty() {
+            return concerned;
+        }
+        concerned.extend(watching);
+    }
+}
+
+/// Whether a unit restarts or reloads because of one of these.
+fn watches(spec: &Spec, changed: &BTreeSet<ResourceId>) -> bool {
+    let Spec::Unit(unit) = spec else { return false };
+    unit.restart_on.iter().chain(&unit.reload_on).any(|input| changed.contains(input))
+}
+
+fn any_path(spec: &Spec, is: &impl Fn(&AbsolutePath) -> bool) -> bool {
+    let mut any = false;
+    paths(spec, &mut |path| any |= is(path));
+    any
+}
+
+/// Every path that a resource is about, whether something should be there or not.
+fn paths(spec: &Spec, tell: &mut dyn FnMut(&AbsolutePath)) {
+    match spec {
+        Spec::File(file) => tell(&file.path),
+        Spec::Directory(directory) => tell(&directory.path),
+        Spec::Symlink(link) => tell(&link.path),
+        Spec::Unit(_) => kinds::claims(spec, &mut |path, _digest| tell(path)),
+        Spec::Package(_) => {}
+    }
+}
+
+fn parent(path: &AbsolutePath) -> &str {
+    path.as_str().rsplit_once('/').map_or("", |(above, _)| above)
+}

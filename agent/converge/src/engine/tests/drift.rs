@@ -1,0 +1,92 @@
+//! What is watched, and what a change concerns.
+
+use std::collections::BTreeSet;
+
+use holdfast_schema::spec::Ensure;
+
+use crate::{
+    engine::{Outcome, Report, concerned, watched},
+    host::watch::{Interest, Touched},
+    testing::{AsSpec as _, Scene, id, path},
+};
+
+fn scene() -> Scene {
+    let mut scene = Scene::new();
+    scene.file("/etc/app/conf", "x");
+    scene.file("/top", "x");
+    scene.file("/srv/gone/file", "x").as_file().ensure = Ensure::Absent;
+    scene.directory("/var/lib/app");
+    scene.directory("/var/lib/pure").as_directory().purge = true;
+    scene.package("app");
+    let unit = scene.service("app.service", "[Service]\n").as_unit();
+    unit.restart_on.insert(id("file:/etc/app/conf"));
+    scene.unit("other.service").as_unit().enabled = Some(true);
+    scene
+}
+
+fn touched(paths: &[&str]) -> Touched {
+    Touched { paths: paths.iter().map(|text| path(text)).collect(), ..Touched::default() }
+}
+
+fn names(touched: &Touched) -> Vec<String> {
+    concerned(&scene().state, touched).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn directories_are_watched_for_their_entries_and_the_way_to_them_for_itself() {
+    let watched = watched(&scene().state);
+    let of = |interest| -> BTreeSet<&str> {
+        let directories = watched.directories.iter().filter(|(_, found)| **found == interest);
+        directories.map(|(path, _)| path.as_str()).collect()
+    };
+    let entries = ["", "/etc", "/etc/app", "/etc/systemd/system", "/srv/gone", "/var/lib/pure"];
+    assert_eq!(of(Interest::Entries), BTreeSet::from(entries));
+    let itself = ["/etc/systemd", "/srv", "/var", "/var/lib", "/var/lib/app"];
+    assert_eq!(of(Interest::Itself), BTreeSet::from(itself));
+    assert_eq!(watched.units.len(), 2);
+    assert!(watched.packages);
+}
+
+#[test]
+fn a_change_concerns_what_lies_there_and_what_watches_it() {
+    assert_eq!(names(&touched(&["/etc/app/conf"])), ["file:/etc/app/conf", "unit:app.service"]);
+    assert_eq!(names(&touched(&["/etc/app"])), ["file:/etc/app/conf", "unit:app.service"], "a parent moved");
+    assert_eq!(names(&touched(&["/etc/app/other", "/tmp/x"])), Vec::<String>::new());
+    assert_eq!(names(&touched(&["/srv/gone/file"])), ["file:/srv/gone/file"]);
+    assert_eq!(names(&touched(&["/var/lib/pure/stranger"])), ["directory:/var/lib/pure"]);
+    assert_eq!(names(&touched(&["/var/lib/app/theirs"])), Vec::<String>::new());
+    assert_eq!(names(&touched(&["/etc/systemd/system/app.service"])), ["unit:app.service"]);
+    assert_eq!(names(&touched(&["/etc/systemd/system/other.service"])), ["unit:other.service"], "a mask");
+    let accounts = names(&touched(&["/etc/group"]));
+    assert_eq!(accounts.len(), 6, "{accounts:?}");
+}
+
+#[test]
+fn units_packages_and_all() {
+    let unit = Touched { units: ["other.service".parse().unwrap()].into(), ..Touched::default() };
+    assert_eq!(names(&unit), ["unit:other.service"]);
+    let units = Touched { all_units: true, ..Touched::default() };
+    assert_eq!(names(&units), ["unit:app.service", "unit:other.service"]);
+    assert_eq!(names(&Touched { packages: true, ..Touched::default() }), ["package:app"]);
+    assert_eq!(
+        names(&Touched { everything: true, ..Touched::default() }).len(),
+        scene().state.resources.len()
+    );
+    assert_eq!(names(&Touched::default()), Vec::<String>::new());
+}
+
+#[test]
+fn a_report_takes_in_what_a_look_at_a_part_found() {
+    let bad = || Outcome::Differs(Vec::new());
+    let mut report = Report { same: 3, ..Report::default() };
+    report.outcomes = [(id("file:/bad"), bad()), (id("file:/mended"), bad())].into();
+    let part = Report {
+        same: 1,
+        outcomes: [(id("file:/new"), Outcome::Changed(Vec::new()))].into(),
+        ..Report::default()
+    };
+    report.update(&[id("file:/mended"), id("file:/new")].into(), part);
+    assert_eq!(report.same, 3);
+    let left: Vec<String> = report.outcomes.keys().map(ToString::to_string).collect();
+    assert_eq!(left, ["file:/bad", "file:/new"]);
+}

@@ -1,0 +1,281 @@
+//! Listens to whoever knows of a change: the kernel for paths and mounts, the service manager for units, the package
+//! manager's database for packages.
+//!
+//! It only says what may have changed. Whether it has, and what to do about it, is for a pass over the resources that are
+//! concerned. What comes in a burst is told once; what cannot be followed any more is told as [`Touched::everything`].
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    time::Duration,
+};
+
+use holdfast_schema::{AbsolutePath, UnitName};
+use tokio::time::{Instant, sleep_until};
+
+use super::{
+    HostError,
+    files::Files,
+    systemd::{Signal, Signals},
+};
+
+mod directories;
+mod mounts;
+
+use directories::Directories;
+pub use directories::Unwatched;
+use mounts::Mounts;
+
+/// A burst of changes is told when it has lasted this long: an editor writes, renames and sets modes in one go.
+const BURST: Duration = Duration::from_millis(15);
+
+/// The package manager writes its database many times in one run: it is told once this has been quiet for so long.
+const PACKAGES_QUIET: Duration = Duration::from_secs(1);
+
+/// Where package managers keep their databases, and the file in it that every change writes.
+const PACKAGES: [(&str, &str); 1] = [("/var/lib/dpkg", "status")];
+
+/// Where administrators' unit files and enablement links lie, see systemd.unit(5).
+const UNIT_FILES: &str = "/etc/systemd/system";
+
+/// What is spent on a storm of changes: after a burst was told, the next one is told no sooner than this many times as long
+/// as it took to deal with the last one.
+const SHARE: u32 = 8;
+
+/// How closely a directory is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Interest {
+    /// Whether it stays what and where it is.
+    Itself,
+    /// Also what becomes of its entries.
+    Entries,
+}
+
+/// What of a host is to be watched.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Watched {
+    /// Directories, by their paths; the empty one is the root.
+    pub directories: BTreeMap<String, Interest>,
+    /// Units.
+    pub units: BTreeSet<UnitName>,
+    /// Whether packages are.
+    pub packages: bool,
+}
+
+/// What may have changed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Touched {
+    /// Paths, each with all that is under it.
+    pub paths: BTreeSet<AbsolutePath>,
+    /// Units.
+    pub units: BTreeSet<UnitName>,
+    /// Any unit: unit files were changed or read again, or nobody listened for a while.
+    pub all_units: bool,
+    /// Any package.
+    pub packages: bool,
+    /// Anything: more happened than could be followed.
+    pub everything: bool,
+}
+
+impl Touched {
+    /// Whether nothing may have changed.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Everything that listens.
+#[derive(Debug)]
+pub struct Watch {
+    directories: Directories,
+    /// There are none in a scratch root.
+    machine: Option<Machine>,
+    watched: Watched,
+    /// What happened and was not told yet.
+    pending: Touched,
+    /// When what is pending is told.
+    due: Option<Instant>,
+    /// When a change of the package database is told.
+    packages_due: Option<Instant>,
+    /// When the last burst was told, until somebody asks for the next one.
+    told: Option<Instant>,
+    not_before: Instant,
+}
+
+#[derive(Debug)]
+struct Machine {
+    mounts: Mounts,
+    signals: Signals,
+}
+
+impl Watch {
+    /// Listens to nothing yet.
+    pub(super) fn new(files: Rc<Files>, machine: bool) -> Result<Self, HostError> {
+        let watching = |source| HostError::Io { tried: "watch for changes".to_owned(), source };
+        let machine = if machine {
+            Some(Machine { mounts: Mounts::new().map_err(watching)?, signals: Signals::default() })
+        } else {
+            None
+        };
+        Ok(Self {
+            directories: Directories::new(files).map_err(watching)?,
+            machine,
+            watched: Watched::default(),
+            pending: Touched::default(),
+            due: None,
+            packages_due: None,
+            told: None,
+            not_before: Instant::now(),
+        })
+    }
+
+    /// Watches just this from now on. What cannot be watched has to be looked at now and then.
+    pub fn set(&mut self, watched: Watched) -> Result<(), Unwatched> {
+        let mut directories = watched.directories.clone();
+        if self.machine.is_some() {
+            if watched.packages {
+                for (directory, _) in PACKAGES {
+                    directories.insert(directory.to_owned(), Interest::Entries);
+                }
+            }
+            if !watched.units.is_empty() {
+                directories.insert(UNIT_FILES.to_owned(), Interest::Entries);
+                for directory in self.directories.names_in(UNIT_FILES).filter(|name| is_enablement(name)) {
+                    directories.insert(format!("{UNIT_FILES}/{directory}"), Interest::Entries);
+                }
+            }
+        }
+        if let Some(machine) = &mut self.machine {
+            machine.signals.set(&watched.units);
+        }
+        self.watched = watched;
+        self.directories.set(directories)
+    }
+
+    /// Waits until something may have changed. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Touched {
+        if let Some(told) = self.told.take() {
+            let now = Instant::now();
+            self.not_before = now + now.duration_since(told) * SHARE;
+        }
+        loop {
+            let due = self.due.map(|due| due.max(self.not_before));
+            let due = [due, self.packages_due].into_iter().flatten().min();
+            let (mounts, signals) = match &mut self.machine {
+                Some(machine) => (Some(&mut machine.mounts), Some(&mut machine.signals)),
+                None => (None, None),
+            };
+            tokio::select! {
+                () = until(due) => {}
+                // A storm is not followed word by word: what the kernel has queued is read when it is due.
+                changed = self.directories.next(), if self.due.is_none() => self.note_paths(changed),
+                signal = or_never(signals.map(Signals::next)) => self.note_signal(signal),
+                changed = or_never(mounts.map(Mounts::next)) => self.note_mounts(&changed),
+            }
+            let now = Instant::now();
+            let ready = self.due.is_some_and(|due| due.max(self.not_before) <= now);
+            if ready {
+                let changed = self.directories.drain();
+                self.note_paths(changed);
+                self.due = None;
+            }
+            let packages = self.packages_due.is_some_and(|due| due <= now);
+            if packages {
+                self.packages_due = None;
+            }
+            if ready || packages {
+                let mut touched = if ready { std::mem::take(&mut self.pending) } else { Touched::default() };
+                touched.packages = packages;
+                if !touched.is_empty() {
+                    self.told = Some(now);
+                    return touched;
+                }
+            }
+        }
+    }
+
+    fn is_due_in_a_burst(&mut self) {
+        self.due.get_or_insert_with(|| Instant::now() + BURST);
+    }
+
+    fn note_paths(&mut self, changed: directories::Changed) {
+        let directories::Changed { paths, overflow } = changed;
+        for path in paths {
+            self.note_path(path);
+        }
+        if overflow {
+            self.pending.everything = true;
+            self.is_due_in_a_burst();
+        }
+    }
+
+    fn note_path(&mut self, path: AbsolutePath) {
+        if self.machine.is_some() {
+            let is = |(directory, file): &(&str, &str)| {
+                path.as_str().strip_prefix(directory).and_then(|rest| rest.strip_prefix('/')) == Some(file)
+            };
+            if self.watched.packages && PACKAGES.iter().any(is) {
+                self.packages_due = Some(Instant::now() + PACKAGES_QUIET);
+                return;
+            }
+            let inside = path.as_str().strip_prefix(UNIT_FILES).and_then(|rest| rest.strip_prefix('/'));
+            if inside.is_some_and(|rest| is_enablement(rest.split('/').next().unwrap_or_default())) {
+                self.pending.all_units = true;
+                self.is_due_in_a_burst();
+                return;
+            }
+        }
+        self.pending.paths.insert(path);
+        self.is_due_in_a_burst();
+    }
+
+    fn note_signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::Unit(unit) => drop(self.pending.units.insert(unit)),
+            Signal::AnyUnit => self.pending.all_units = true,
+        }
+        self.is_due_in_a_burst();
+    }
+
+    fn note_mounts(&mut self, changed: &BTreeSet<AbsolutePath>) {
+        for point in changed {
+            if self.directories.is_concerned(point) {
+                self.directories.look_again_under(point);
+                self.note_path(point.clone());
+            }
+        }
+    }
+}
+
+/// Whether a directory of unit files is one that enables units, see systemd.unit(5).
+fn is_enablement(name: &str) -> bool {
+    matches!(name.rsplit_once('.'), Some((_, "wants" | "requires")))
+}
+
+async fn until(due: Option<Instant>) {
+    or_never(due.map(sleep_until)).await;
+}
+
+async fn or_never<T>(future: Option<impl Future<Output = T>>) -> T {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Has the runtime wait for a descriptor.
+mod registered {
+    #![expect(unsafe_code, reason = "tokio leaves it to its caller that a descriptor stays what it is")]
+
+    use std::{io, os::fd::OwnedFd};
+
+    use tokio::io::{Interest, unix::AsyncFd};
+
+    pub(super) fn register(descriptor: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+        // SAFETY: an `OwnedFd` has one descriptor, open for as long as it lives, and the `AsyncFd` owns it from here on.
+        Ok(unsafe { AsyncFd::register_with_interest(descriptor, interest) }?)
+    }
+}
+
+#[cfg(test)]
+mod tests;
