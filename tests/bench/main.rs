@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "it looks at the clock, at sizes and at its settings")]
 
 mod chain;
+mod journal;
 mod workload;
 
 use std::{env, fs, path::PathBuf, thread, time::Duration, time::Instant};
@@ -25,6 +26,7 @@ fn main() -> Result<()> {
     println!("{:<58} {:>12} {:>12}", "", "measured", "budget");
     size()?;
     check()?;
+    journal::measure()?;
     let server = WebServer::start_for_hosts(&docker::gateway()?)?;
     let repository = server.repository("fleet.git")?;
     let fleet = Fleet::new(repository.path())?;
