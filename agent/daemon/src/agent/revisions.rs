@@ -214,6 +214,9 @@ impl Agent {
             (Some(old), Some(told), None) => trial::failing_before(&told.resource, old, &resolved.state),
             _ => BTreeSet::new(),
         };
+        if self.memory.trial.is_some() {
+            Box::pin(self.give_place(&resolved.state)).await;
+        }
         let saving = {
             let (store, facts) = (self.memory.store().clone(), self.facts.clone());
             let (commit, signer) = (verified.commit(), people(verified));

@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use holdfast_converge::{
     engine::{self, Scope, Stop},
     host::clock,
+    journal::{Before, Recorded},
     plan::lifeline,
 };
-use holdfast_schema::{state::OnFailure, status::StatusProblem};
+use holdfast_schema::{HostState, state::OnFailure, status::StatusProblem};
 use holdfast_trust::ObjectId;
 
 use super::{Agent, now, rfc3339};
@@ -176,6 +177,20 @@ impl Agent {
         } else {
             self.disarm_rescue().await;
         }
+    }
+
+    /// Puts back what the revision on trial did to paths of which the one that comes after it says nothing: it was never in
+    /// force, and nobody would put it back any more once that one is. What it made itself goes as well.
+    pub(super) async fn give_place(&mut self, next: &HostState) {
+        let Some(trial) = self.memory.trial.as_ref().map(|trial| trial.commit) else { return };
+        let mut recorded = Recorded { befores: self.recorded().befores, ..Recorded::default() };
+        recorded.befores.retain(|before| match before {
+            Before::Path { resource, .. } => !next.resources.contains_key(resource),
+            Before::Unit { .. } | Before::Packages { .. } => false,
+        });
+        let files = JournalFiles::new(self.memory.store());
+        let undone = engine::undo(&recorded, &files, &self.host).await;
+        self.trouble.extend(left(undone.left, trial));
     }
 
     /// Lets a revision out of quarantine that only failed because of what is around it, once it has waited.

@@ -81,7 +81,7 @@ fn text(number: usize, kind: Kind) -> String {
     let file = |(path, content): &(&str, String)| {
         format!("[file.\"/{path}\"]\ncontent = \"{content}\"\nvalidate = [\"/bin/true\", \"{{path}}\"]\n")
     };
-    let refused = "[file.\"/etc/refused\"]\ncontent = \"x\"\nvalidate = [\"/bin/false\", \"{path}\"]\nneeds = [\"file:/etc/b\"]\n";
+    let refused = "[file.\"/etc/refused\"]\ncontent = \"x\"\nvalidate = [\"/bin/false\", \"{path}\"]\nneeds = [\"file:/etc/b\", \"file:/etc/theirs\"]\n";
     let bad = match kind {
         Kind::Good => String::new(),
         Kind::FailsInApply => refused.to_owned(),
@@ -91,7 +91,9 @@ fn text(number: usize, kind: Kind) -> String {
         }
         Kind::CutsOff => "[file.\"/etc/resolv.conf\"]\ncontent = \"nobody\"\n".to_owned(),
     };
-    files(number).iter().map(file).collect::<String>() + &bad
+    // A bad one lays its hand on what is somebody else's, too.
+    let theirs = if kind == Kind::Good { String::new() } else { file(&("etc/theirs", "ours".to_owned())) };
+    files(number).iter().map(file).collect::<String>() + &theirs + &bad
 }
 
 /// The model beside the host.
@@ -159,7 +161,6 @@ impl World {
         if agent.memory().trial.is_none() {
             self.is_as_revision_says(applied, &status);
         }
-        assert_eq!(self.host.read("etc/theirs").as_deref(), Some("theirs"));
         self.agent = Some((agent, runtime));
         status
     }
@@ -170,6 +171,7 @@ impl World {
             let want = files.iter().find(|(name, _)| *name == path).map(|(_, content)| content.as_str());
             assert_eq!(self.host.read(path).as_deref(), want, "{path} at revision {number}: {status:#?}");
         }
+        assert_eq!(self.host.read("etc/theirs").as_deref(), Some("theirs"), "{status:#?}");
     }
 
     fn act(&mut self, deed: &Deed) {

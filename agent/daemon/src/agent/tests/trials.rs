@@ -222,6 +222,22 @@ async fn a_change_that_cut_the_host_off_is_taken_back() {
 }
 
 #[tokio::test]
+async fn what_a_held_revision_overwrote_is_put_back_by_one_that_says_nothing_of_it() {
+    // A ── B (held, overwrites what is theirs) ── C (does not)   main
+    let git = Git::new(&[("hosts/web-1.toml", MOTD)]);
+    let (host, mut agent) = good(&git).await;
+    let theirs = "[file.\"/etc/theirs\"]\ncontent = \"ours\"\nmode = \"0600\"\n[file.\"/etc/new\"]\ncontent = \"new\"\n";
+    git.commit(&[("hosts/web-1.toml", &format!("{MOTD}{theirs}{REFUSED}needs = [\"file:/etc/theirs\", \"file:/etc/new\"]\n[apply]\non_failure = \"hold\"\n"))]);
+    cycle(&mut agent).await;
+    assert_eq!(host.read("etc/theirs").unwrap(), "ours");
+    git.commit(&[("hosts/web-1.toml", &hello("third"))]);
+    let status = cycle(&mut agent).await;
+    assert_eq!((status.result, codes(&status)), (PassResult::Converged, vec![]), "{status:#?}");
+    assert_eq!(host.read("etc/theirs").unwrap(), "theirs\n");
+    assert_eq!((host.read("etc/motd").unwrap().as_str(), host.read("etc/new")), ("third\n", None));
+}
+
+#[tokio::test]
 async fn a_start_in_the_middle_of_taking_back_goes_on_with_it() {
     let git = Git::new(&[("hosts/web-1.toml", MOTD)]);
     let (host, mut agent) = held(&git).await;
