@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "it looks at the clock, at sizes and at its settings")]
 
 mod chain;
+mod drift;
 mod journal;
 mod workload;
 
@@ -34,7 +35,7 @@ fn main() -> Result<()> {
     workload.publish(&fleet, "bench")?;
     let host = Host::boot("bench")?;
     Workload::repository()?.serve_to(&host)?;
-    for tool in ["floor", "cost"] {
+    for tool in ["floor", "cost", "drift"] {
         host.copy(&tools()?.join(tool), &format!("/usr/local/bin/{tool}"))?;
     }
     host.install_deb(&deb::path()?)?;
@@ -42,6 +43,7 @@ fn main() -> Result<()> {
     unchanged_pass(&host, &workload)?;
     idle(&host)?;
     running_pass(&host)?;
+    drift::measure(&host)?;
     poll(&host, &server, &repository)?;
     chain::measure(&host, &fleet, &repository)?;
     Ok(())

@@ -71,7 +71,7 @@ pub struct Quarantine {
 }
 
 /// What is the matter with the host, and no revision's fault.
-const PASSING: [&str; 4] = ["E_DISK_FULL", "E_READ_ONLY", "E_JOURNAL", "E_LEDGER_SAVE"];
+const PASSING: [&str; 5] = ["E_DISK_FULL", "E_READ_ONLY", "E_JOURNAL", "E_LEDGER_SAVE", "E_KILLED"];
 
 /// How long a revision stays in quarantine because of such a thing at first; twice as long each time after that.
 const AGAIN: Duration = Duration::from_mins(1);

@@ -1,7 +1,9 @@
 //! One timeline a kind: converge, quiet, tamper, repair, agent killed, host restarted, removed from Git.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
-use harness::{AptRepository, Deb, Host};
+use harness::{AptRepository, Deb, Host, wait};
 use holdfast_schema::status::{PassResult, ResourceOutcome};
 
 use crate::site::{AGENT, Site};
@@ -28,17 +30,21 @@ impl Kind {
         holds(self.converged, "converged")?;
         site.is_quiet().context("after the first pass")?;
 
+        // Nobody asks for it.
+        site.host.shell(self.tamper)?;
+        wait::until("it is repaired", Duration::from_secs(30), || {
+            Ok(site.host.shell(self.converged).is_ok())
+        })
+        .with_context(|| format!("{:?}", site.status()))?;
+
+        site.host.kill(AGENT)?;
         site.host.shell(self.tamper)?;
         ensure!(site.host.shell(self.converged).is_err(), "tampering changed nothing");
-        site.sync()?.success()?;
-        holds(self.converged, "repaired")?;
-
-        site.host.shell(self.tamper)?;
-        site.host.kill(AGENT)?;
         site.host.run(&["systemctl", "start", AGENT])?;
         site.sync()?.success()?;
         holds(self.converged, "after the agent was killed")?;
 
+        site.host.run(&["systemctl", "stop", AGENT])?;
         site.host.shell(self.tamper)?;
         site.host.reboot()?;
         site.sync()?.success()?;

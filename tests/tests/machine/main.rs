@@ -4,6 +4,7 @@
 
 mod attacks;
 mod bad_days;
+mod drift;
 mod host;
 mod interruptions;
 mod killed_packages;

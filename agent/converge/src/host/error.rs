@@ -66,6 +66,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "see /var/log/apt/term.log for what it waits for; give it more time in `[apply]` if it needs that",
     ),
     (
+        "E_KILLED",
+        "a program that Holdfast waited for was killed from outside, the package manager for example",
+        "see the kernel's log for a lack of memory; what was left half-done is set right first, and it is tried again by itself",
+    ),
+    (
         "E_PACKAGE_NOT_FOUND",
         "the host's package sources have no such package or version, even after a refresh",
         "check the name, the version and the host's package sources",
@@ -192,6 +197,14 @@ pub enum HostError {
         /// How long it may run.
         limit: Duration,
     },
+    /// A program was killed from outside.
+    #[error("{program} was killed by the signal {signal}")]
+    Killed {
+        /// Which.
+        program: &'static str,
+        /// The signal's name without `SIG`.
+        signal: String,
+    },
     /// The package manager knows no such package or version.
     #[error("no package {package} can be installed from this host's sources")]
     PackageNotFound {
@@ -262,6 +275,7 @@ impl HostError {
             Self::Busy { .. } => "E_BUSY",
             Self::Package { .. } | Self::Packages { .. } => "E_PACKAGE",
             Self::PackageScript { .. } => "E_PACKAGE_SCRIPT",
+            Self::Killed { .. } => "E_KILLED",
             Self::PackageNotFound { .. } => "E_PACKAGE_NOT_FOUND",
             Self::ManagerGone { .. } => "E_SYSTEMD_GONE",
             Self::Unit { .. } => "E_UNIT",
@@ -280,6 +294,7 @@ impl HostError {
             | Self::ManagerGone { .. }
             | Self::Package { .. }
             | Self::PackageScript { .. }
+            | Self::Killed { .. }
             | Self::Packages { .. }
             | Self::Immutable { .. }
             | Self::UnsafePath { .. }
@@ -315,6 +330,9 @@ impl HostError {
             Self::NoSuchAccount { .. } => Some("create it, or let `needs` name the package that brings it"),
             Self::Invalid { .. } => Some("correct the file in Git; the old one stays in place"),
             Self::Busy { .. } => Some("nothing to do: the next pass tries again"),
+            Self::Killed { .. } => {
+                Some("see the kernel's log for a lack of memory; what was left half-done is set right first")
+            }
             Self::PackageScript { .. } => {
                 Some("see what it waits for, or give it more time: `package_script_limit` in `[apply]`")
             }

@@ -28,6 +28,7 @@ fn every_code_is_explained() {
         package("a", "b"),
         HostError::Packages { failed: BTreeMap::new() },
         HostError::PackageScript { package: text(), script: text(), limit: Duration::ZERO },
+        HostError::Killed { program: "apt-get", signal: text() },
         HostError::PackageNotFound { package: text() },
         HostError::ManagerGone { source: "gone".into() },
         HostError::Unit { unit: text(), reason: text() },

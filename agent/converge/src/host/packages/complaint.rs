@@ -212,3 +212,10 @@ pub(super) fn config_files(said: &str) -> Vec<ConfigFile> {
     }
     found
 }
+
+/// The signal that ended the package manager itself, if one did.
+pub(super) fn killed(said: &str) -> Option<String> {
+    let told = said.lines().rev().find_map(|line| line.strip_prefix("holdfast: it ended: "))?;
+    let (how, signal) = told.split_once(' ')?;
+    matches!(how, "killed" | "dumped").then(|| signal.to_owned())
+}

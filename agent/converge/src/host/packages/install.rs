@@ -27,7 +27,7 @@ use tokio::{pin, time::timeout};
 
 use super::{
     Packages,
-    complaint::{Complaint, complaints, config_files, holder, removals},
+    complaint::{Complaint, complaints, config_files, holder, killed, removals},
     database::{Database, Line},
     lock,
     plan::{Job, Plan, apt, would_remove},
@@ -82,6 +82,9 @@ const ENVIRONMENT: [(&str, &str); 9] = [
     ("NEEDRESTART_SUSPEND", "1"),
     ("UCF_FORCE_CONFFOLD", "1"),
 ];
+
+/// How the manager tells in the log what became of the package manager itself, see systemd.exec(5).
+const ENDED: [&str; 2] = ["/usr/bin/echo", "holdfast: it ended: ${EXIT_CODE} ${EXIT_STATUS}"];
 
 /// The variable in which `policy-rc.d` finds the units that are not to be started.
 const NOT_YET: &str = "HOLDFAST_NOT_YET";
@@ -154,6 +157,9 @@ impl Installer {
             let Err(said) = self.unit(session, &job).await? else { return Ok(()) };
             let found = complaints(&said);
             busy(&found, &said)?;
+            if let Some(signal) = killed(&said) {
+                return Err(HostError::Killed { program: "apt-get", signal });
+            }
             let missing = |complaint: &Complaint| {
                 matches!(complaint, Complaint::NotFound(_) | Complaint::NotFetched(..))
             };
@@ -328,11 +334,13 @@ impl Installer {
         let before = session.log.length()?;
         let environment: Vec<(&str, &str)> =
             ENVIRONMENT.into_iter().chain([(NOT_YET, session.not_yet.as_str())]).collect();
+        let finally: Vec<Vec<String>> =
+            job.finally.iter().cloned().chain([ENDED.map(str::to_owned).to_vec()]).collect();
         let unit = Transient {
             name: UNIT,
             description: "Package transaction of Holdfast",
             commands: &job.commands,
-            finally: &job.finally,
+            finally: &finally,
             environment: &environment,
             output: session.log.path(),
             limit: Limit::Never { shutdown_waits: SHUTDOWN_WAITS },

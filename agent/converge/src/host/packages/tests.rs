@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     Packages,
-    complaint::{Complaint, complaints, config_files, installations, removals},
+    complaint::{Complaint, complaints, config_files, installations, killed, removals},
     database::{Database, Line, stamp},
     lock,
     plan::{Attributed, Plan},
@@ -305,6 +305,13 @@ fn the_holder_of_a_lock_is_named() {
     let program = program.file_name().unwrap().to_str().unwrap();
     assert_eq!(holder, format!("{program} (pid {})", child.id()));
     assert_eq!(lock::holder(dpkg.0.path()).unwrap(), None, "it was let go");
+}
+
+#[test]
+fn a_package_manager_that_is_killed_is_told_from_one_that_fails() {
+    assert_eq!(killed("Unpacking\nholdfast: it ended: killed KILL\n"), Some(text("KILL")));
+    assert_eq!(killed("E: failed\nholdfast: it ended: exited 100\n"), None);
+    assert_eq!(killed("Unpacking\n"), None);
 }
 
 #[test]

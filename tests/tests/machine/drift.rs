@@ -1,0 +1,146 @@
+//! Drift on a real host: seen when it happens and repaired without anybody asking, whatever way it came about.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use harness::{Host, wait};
+use holdfast_schema::status::{PassResult, ResourceOutcome};
+
+use crate::site::{AGENT, Site};
+
+/// How long a repair may take in a test: machines are slow at times.
+const SOON: Duration = Duration::from_secs(20);
+
+const STATE: &str = r#"
+    [file."/etc/app/conf"]
+    content = "ours\n"
+    [directory."/etc/app"]
+    [symlink."/etc/app/link"]
+    target = "conf"
+    [unit."app.service"]
+    content = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
+    enabled = true
+    active = true
+    restart_on = ["file:/etc/app/conf"]
+"#;
+
+const IN_ORDER: &str = "[ \"$(cat /etc/app/conf)\" = ours ] && [ ! -L /etc/app/conf ] && \
+    [ \"$(stat -c %U:%a /etc/app/conf)\" = root:644 ] && [ \"$(readlink /etc/app/link)\" = conf ] && \
+    systemctl --quiet is-active app && systemctl --quiet is-enabled app && \
+    [ \"$(systemctl show --value --property=NeedDaemonReload app)\" = no ] && \
+    ! grep --quiet theirs /etc/systemd/system/app.service";
+
+fn converged() -> Result<Site> {
+    let site = Site::of(STATE)?;
+    site.sync()?.success()?;
+    site.host.shell(IN_ORDER)?;
+    Ok(site)
+}
+
+/// Spoils a host in one way, and waits until it is in order again.
+fn is_repaired(host: &Host, way: &str) -> Result<()> {
+    // Each way is a repair of its own, and no fight.
+    host.run(&["holdfast", "sync"])?;
+    host.shell(way).with_context(|| way.to_owned())?;
+    wait::until("it is in order again", SOON, || Ok(host.shell(IN_ORDER).is_ok()))
+        .with_context(|| way.to_owned())
+}
+
+#[test]
+fn files_links_and_directories_come_back_whatever_way_they_were_changed() -> Result<()> {
+    let site = converged()?;
+    for way in [
+        "echo theirs >/etc/app/conf",
+        "sed -i s/ours/theirs/ /etc/app/conf",
+        "echo theirs >/etc/app/x && mv /etc/app/x /etc/app/conf",
+        "echo theirs >/tmp/x && cp /tmp/x /etc/app/conf",
+        "truncate --size=0 /etc/app/conf",
+        "chmod 0666 /etc/app/conf",
+        "chown daemon /etc/app/conf",
+        "rm /etc/app/conf",
+        "ln -sf /dev/null /etc/app/conf",
+        "ln -sfn elsewhere /etc/app/link",
+        "mv /etc/app /etc/gone",
+        "rm -r /etc/app",
+        "mkdir /etc/other && mv /etc/app /etc/old && mv /etc/other /etc/app",
+    ] {
+        is_repaired(&site.host, way)?;
+    }
+    // What was overwritten is kept.
+    let history = site.host.run(&["holdfast", "history"])?;
+    ensure!(history.contains("overwrote /etc/app/conf"), "{history}");
+    Ok(())
+}
+
+#[test]
+fn a_mount_over_a_file_is_seen_and_so_is_its_end() -> Result<()> {
+    let site = converged()?;
+    site.host.shell("echo theirs >/tmp/x; mount --bind /tmp/x /etc/app/conf")?;
+    wait::until("the status tells of the mount", SOON, || {
+        let told = site.resource("file:/etc/app/conf")?;
+        Ok(told.is_some_and(|told| told.outcome == ResourceOutcome::Failed))
+    })?;
+    site.host.run(&["umount", "/etc/app/conf"])?;
+    wait::until("it is in order again", SOON, || Ok(site.status()?.result == PassResult::Converged))
+}
+
+#[test]
+fn units_come_back_whatever_way_they_were_changed() -> Result<()> {
+    let site = converged()?;
+    for way in [
+        "systemctl stop app",
+        "systemctl kill --signal=KILL app",
+        "systemctl disable app",
+        "rm /etc/systemd/system/multi-user.target.wants/app.service",
+        "systemctl mask --runtime app && systemctl stop app && systemctl unmask --runtime app",
+        "sed -i s/infinity/theirs/ /etc/systemd/system/app.service",
+        "rm /etc/systemd/system/app.service && systemctl daemon-reload",
+    ] {
+        is_repaired(&site.host, way)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn listening_goes_on_after_the_bus_or_the_manager_came_anew() -> Result<()> {
+    let site = converged()?;
+    for trouble in ["systemctl restart dbus", "systemctl daemon-reexec"] {
+        site.host.shell(trouble)?;
+        std::thread::sleep(Duration::from_secs(3));
+        is_repaired(&site.host, "systemctl stop app").context(trouble)?;
+        is_repaired(&site.host, "echo theirs >/etc/app/conf").context(trouble)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_drifts_while_no_agent_runs_is_repaired_at_its_start() -> Result<()> {
+    let site = converged()?;
+    site.host.run(&["systemctl", "stop", AGENT])?;
+    site.host.shell("echo theirs >/etc/app/conf; systemctl disable --now app; rm /etc/app/link")?;
+    site.host.run(&["systemctl", "start", AGENT])?;
+    wait::until("it is in order again", SOON, || Ok(site.host.shell(IN_ORDER).is_ok()))
+}
+
+#[test]
+fn a_storm_costs_little_and_hides_nothing() -> Result<()> {
+    let site = converged()?;
+    let host = &site.host;
+    let spent =
+        || -> Result<u64> { Ok(host.property(AGENT, "CPUUsageNSec")?.trim().parse::<u64>()? / 1_000_000) };
+    let before = spent()?;
+    host.shell(
+        "for n in $(seq 5000); do echo x >/etc/app/$n; done; for n in $(seq 500); do \
+                printf '[Service]\\nExecStart=/bin/true\\n' >/etc/systemd/system/storm-$n.service; done; \
+                systemctl daemon-reload; systemctl daemon-reload",
+    )?;
+    host.shell("echo theirs >/etc/app/conf")?;
+    wait::until("it is in order again", SOON, || Ok(host.shell(IN_ORDER).is_ok()))?;
+    std::thread::sleep(Duration::from_secs(2));
+    let after = spent()?;
+    println!("a storm of 5,500 files and two reloads cost {} ms", after - before);
+    ensure!(site.status()?.result == PassResult::Converged);
+    let journal = host.journal(AGENT)?;
+    ensure!(journal.matches("file:/etc/app/conf changed").count() == 1, "{journal}");
+    Ok(())
+}
