@@ -29,6 +29,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "Add hosts/NAME.toml, which may be empty, or correct `host` in /etc/holdfast/agent.toml.",
     ),
     (
+        "E_IMAGE_TAG",
+        "An image is named by its tag alone, which can mean another image tomorrow.",
+        "Write it with its digest, as in nginx:1.27@sha256:…, or set allow_tags = true under [docker] in fleet.toml.",
+    ),
+    (
         "E_LEVEL",
         "The agent is told to follow unsigned revisions, which this version does not.",
         "Sign the fleet's commits and take `level` out of /etc/holdfast/agent.toml.",

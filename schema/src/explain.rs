@@ -7,7 +7,10 @@ use crate::{
     document::{field::Key, source::Span},
     language::{
         common::Declared,
-        kinds::{DirectoryTable, FileTable, PackageTable, SymlinkTable, UnitTable},
+        kinds::{
+            ContainerTable, DirectoryTable, FileTable, ImageTable, NetworkTable, PackageTable, SymlinkTable,
+            UnitTable, VolumeTable,
+        },
     },
     resolve::{library::Library, merge::Layer},
     text,
@@ -105,7 +108,8 @@ fn same(id: &ResourceId, one: &str, other: &str) -> bool {
         return false;
     }
     let _ = id;
-    let exclusive = [["content", "source", "template"], ["http", "tcp", "command"]];
+    let exclusive =
+        [["content", "source", "template"], ["http", "tcp", "command"], ["volume", "bind", "tmpfs"]];
     last == other_last || exclusive.iter().any(|group| group.contains(&last) && group.contains(&other_last))
 }
 
@@ -120,6 +124,10 @@ fn names(id: &ResourceId) -> Vec<&'static str> {
         crate::KindName::Symlink => of::<SymlinkTable>(),
         crate::KindName::Package => of::<PackageTable>(),
         crate::KindName::Unit => of::<UnitTable>(),
+        crate::KindName::Image => of::<ImageTable>(),
+        crate::KindName::Network => of::<NetworkTable>(),
+        crate::KindName::Volume => of::<VolumeTable>(),
+        crate::KindName::Container => of::<ContainerTable>(),
     }
 }
 
@@ -143,5 +151,9 @@ fn settings(id: &ResourceId, layer: &Layer) -> Option<Sets> {
         crate::KindName::Symlink => of::<SymlinkTable>(id, all.symlink.as_ref(), layer),
         crate::KindName::Package => of::<PackageTable>(id, all.package.as_ref(), layer),
         crate::KindName::Unit => of::<UnitTable>(id, all.unit.as_ref(), layer),
+        crate::KindName::Image => of::<ImageTable>(id, all.image.as_ref(), layer),
+        crate::KindName::Network => of::<NetworkTable>(id, all.network.as_ref(), layer),
+        crate::KindName::Volume => of::<VolumeTable>(id, all.volume.as_ref(), layer),
+        crate::KindName::Container => of::<ContainerTable>(id, all.container.as_ref(), layer),
     }
 }

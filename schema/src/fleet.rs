@@ -8,7 +8,10 @@ use crate::{
     explain::{self, Explanation},
     language::{
         common::{Common, Declared},
-        kinds::{DirectoryTable, FileTable, PackageTable, SymlinkTable, UnitTable},
+        kinds::{
+            ContainerTable, DirectoryTable, FileTable, ImageTable, NetworkTable, PackageTable, SymlinkTable,
+            UnitTable, VolumeTable,
+        },
     },
     limits,
     resolve::{
@@ -44,6 +47,10 @@ struct Declarations<'l> {
     symlink: Merged<'l, SymlinkTable>,
     package: Merged<'l, PackageTable>,
     unit: Merged<'l, UnitTable>,
+    image: Merged<'l, ImageTable>,
+    network: Merged<'l, NetworkTable>,
+    volume: Merged<'l, VolumeTable>,
+    container: Merged<'l, ContainerTable>,
 }
 
 /// Runs a block for every kind, with `$kind` bound to its merged resources.
@@ -58,6 +65,14 @@ macro_rules! each_kind {
         let $kind = &$declarations.package;
         $block;
         let $kind = &$declarations.unit;
+        $block;
+        let $kind = &$declarations.image;
+        $block;
+        let $kind = &$declarations.network;
+        $block;
+        let $kind = &$declarations.volume;
+        $block;
+        let $kind = &$declarations.container;
         $block;
     }};
 }
@@ -156,6 +171,7 @@ impl<'r> Fleet<'r> {
             },
             contents: Contents::default(),
         };
+        let allow_tags = apply::allow_tags(&layers);
         let mut places = BTreeMap::new();
         let mut written = BTreeMap::new();
         each_kind!(declarations, kind => {
@@ -168,6 +184,7 @@ impl<'r> Fleet<'r> {
                         context: &context,
                         contents: &mut resolved.contents,
                         problems: &mut problems,
+                        allow_tags,
                     };
                     if let Some(resource) = resource(&id, declaration, &mut build) {
                         resolved.state.resources.insert(id.clone(), resource);
@@ -209,6 +226,10 @@ impl<'l> Declarations<'l> {
             symlink: merge::merge(layers, |all| all.symlink.as_ref(), library, problems),
             package: merge::merge(layers, |all| all.package.as_ref(), library, problems),
             unit: merge::merge(layers, |all| all.unit.as_ref(), library, problems),
+            image: merge::merge(layers, |all| all.image.as_ref(), library, problems),
+            network: merge::merge(layers, |all| all.network.as_ref(), library, problems),
+            volume: merge::merge(layers, |all| all.volume.as_ref(), library, problems),
+            container: merge::merge(layers, |all| all.container.as_ref(), library, problems),
         }
     }
 }

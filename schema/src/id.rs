@@ -182,6 +182,10 @@ name!(
     }
 );
 
+mod docker;
+
+pub use docker::{ImageReference, ObjectName};
+
 /// Permission bits, setuid, setgid and sticky included: at most `0o7777`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -303,12 +307,29 @@ pub enum KindName {
     Package,
     /// A systemd unit.
     Unit,
+    /// An image of the Docker engine.
+    Image,
+    /// A network of the Docker engine.
+    Network,
+    /// A volume of the Docker engine.
+    Volume,
+    /// A container.
+    Container,
 }
 
 impl KindName {
     /// Every kind, in the order in which documents list them.
-    pub const ALL: [KindName; 5] =
-        [KindName::File, KindName::Directory, KindName::Symlink, KindName::Package, KindName::Unit];
+    pub const ALL: [KindName; 9] = [
+        KindName::File,
+        KindName::Directory,
+        KindName::Symlink,
+        KindName::Package,
+        KindName::Unit,
+        KindName::Image,
+        KindName::Network,
+        KindName::Volume,
+        KindName::Container,
+    ];
 
     /// The TOML table's name.
     pub const fn as_str(self) -> &'static str {
@@ -318,6 +339,18 @@ impl KindName {
             Self::Symlink => "symlink",
             Self::Package => "package",
             Self::Unit => "unit",
+            Self::Image => "image",
+            Self::Network => "network",
+            Self::Volume => "volume",
+            Self::Container => "container",
+        }
+    }
+
+    /// Whether the Docker engine keeps resources of this kind.
+    pub const fn is_of_docker(self) -> bool {
+        match self {
+            Self::File | Self::Directory | Self::Symlink | Self::Package | Self::Unit => false,
+            Self::Image | Self::Network | Self::Volume | Self::Container => true,
         }
     }
 }
@@ -332,7 +365,7 @@ impl FromStr for KindName {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| InvalidName {
             what: "kind of resource",
             text: text.to_owned(),
-            why: "it must be file, directory, symlink, package or unit",
+            why: "it must be file, directory, symlink, package, unit, image, network, volume or container",
         })
     }
 }

@@ -26,7 +26,10 @@ pub mod text;
 pub use codes::CODES;
 pub use facts::Facts;
 pub use fleet::{Fleet, Resolved};
-pub use id::{AbsolutePath, FileMode, HostName, InvalidName, KindName, ResourceId, Sha256, UnitName};
+pub use id::{
+    AbsolutePath, FileMode, HostName, ImageReference, InvalidName, KindName, ObjectName, ResourceId, Sha256,
+    UnitName,
+};
 pub use problem::{Location, Problem, Problems};
 pub use repository::{Blob, Entry, Repository};
 pub use resource_set::ResourceSet;

@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AbsolutePath, FileMode, KindName, ResourceId, Sha256, UnitName};
 
+mod docker;
+
+pub use docker::*;
+
 /// A resource's wanted state, one variant a kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -23,6 +27,14 @@ pub enum Spec {
     Package(PackageSpec),
     /// See [`UnitSpec`].
     Unit(UnitSpec),
+    /// See [`ImageSpec`].
+    Image(ImageSpec),
+    /// See [`NetworkSpec`].
+    Network(NetworkSpec),
+    /// See [`VolumeSpec`].
+    Volume(VolumeSpec),
+    /// See [`ContainerSpec`].
+    Container(Box<ContainerSpec>),
 }
 
 impl Spec {
@@ -34,7 +46,27 @@ impl Spec {
             Self::Symlink(_) => KindName::Symlink,
             Self::Package(_) => KindName::Package,
             Self::Unit(_) => KindName::Unit,
+            Self::Image(_) => KindName::Image,
+            Self::Network(_) => KindName::Network,
+            Self::Volume(_) => KindName::Volume,
+            Self::Container(_) => KindName::Container,
         }
+    }
+
+    /// Whether the resource is declared to be absent.
+    pub fn is_absent(&self) -> bool {
+        let ensure = match self {
+            Self::Package(package) => return package.ensure != PackageEnsure::Present,
+            Self::File(file) => file.ensure,
+            Self::Directory(directory) => directory.ensure,
+            Self::Symlink(link) => link.ensure,
+            Self::Unit(unit) => unit.ensure,
+            Self::Image(image) => image.ensure,
+            Self::Network(network) => network.ensure,
+            Self::Volume(volume) => volume.ensure,
+            Self::Container(container) => container.ensure,
+        };
+        ensure == Ensure::Absent
     }
 }
 

@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "it looks at the clock, at sizes and at its settings")]
 
 mod chain;
+mod containers;
 mod drift;
 mod journal;
 mod workload;
@@ -46,6 +47,7 @@ fn main() -> Result<()> {
     drift::measure(&host)?;
     poll(&host, &server, &repository)?;
     chain::measure(&host, &fleet, &repository)?;
+    containers::measure()?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@
 
 use std::{collections::BTreeMap, io};
 
-use holdfast_schema::{AbsolutePath, ResourceId, ResourceSet, Sha256};
+use holdfast_schema::{AbsolutePath, ResourceId, ResourceSet, Sha256, status::PinnedImage};
 use serde::{Deserialize, Serialize};
 
 use crate::{host::Expected, plan::Action};
@@ -19,7 +19,7 @@ use crate::{host::Expected, plan::Action};
 mod entry;
 mod repairs;
 
-pub use entry::{Entry, Inputs, Lesson, Mark, Origin, Started};
+pub use entry::{Entry, Inputs, Lesson, Mark, Origin, Pinned, Started};
 pub use repairs::Repairs;
 pub(crate) use repairs::{MOST as MOST_REPAIRS, WINDOW as REPAIRS_WINDOW};
 
@@ -171,7 +171,8 @@ impl Ledger {
             | Action::EnableUnit { .. }
             | Action::MaskUnit { .. }
             | Action::ControlUnit { .. }
-            | Action::AwaitHealth { .. } => false,
+            | Action::AwaitHealth { .. }
+            | Action::Docker(_) => false,
         }
     }
 
@@ -214,6 +215,14 @@ impl Ledger {
                 entry.marks.retain(|mark| mark.path != path);
                 true
             }
+            Lesson::Made(made) => {
+                let entry = self.entry_or_new(id);
+                std::mem::replace(&mut entry.made, made) != made
+            }
+            Lesson::Pinned(pinned) => {
+                self.entry_or_new(id).pinned = Some(pinned);
+                true
+            }
             Lesson::Started(started) => {
                 self.entry_or_new(id).started = Some(started);
                 true
@@ -240,6 +249,14 @@ impl Ledger {
     /// Forgets the repairs of a resource. Whether that was news.
     pub fn forget_repairs(&mut self, id: &ResourceId) -> bool {
         self.repairs.remove(id).is_some()
+    }
+
+    /// The images that tags stand for, by the resources that name them.
+    pub fn pinned(&self) -> Vec<PinnedImage> {
+        let pinned = |(id, entry): (&ResourceId, &Entry)| {
+            Some(PinnedImage { id: id.clone(), image: entry.pinned.as_ref()?.image.to_string() })
+        };
+        self.owned.iter().filter_map(pinned).collect()
     }
 
     /// Gives back the memory that reading it from a record has left over: a third.

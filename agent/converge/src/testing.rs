@@ -1,12 +1,16 @@
 //! States, passes and short names for steps, for the tests of this crate.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use holdfast_schema::{
     AbsolutePath, Contents, FileMode, HostState, KindName, Resource, ResourceId, ResourceSet, Sha256,
     spec::{
-        Access, ConfigFiles, DirectorySpec, Ensure, FileSpec, PackageEnsure, PackageSpec, Spec, SymlinkSpec,
-        UnitSpec,
+        Access, ConfigFiles, ContainerConfig, ContainerSpec, DirectorySpec, Ensure, FileSpec, ImageSpec,
+        Limits, NetworkSpec, PackageEnsure, PackageSpec, Pull, Restart, Spec, SymlinkSpec, UnitSpec,
+        VolumeSpec,
     },
     state::{Apply, Mode, RemovalGuard},
 };
@@ -20,12 +24,12 @@ use crate::{
     journal::Journal,
     kinds::Around,
     ledger::{Ledger, LedgerStore},
-    plan::{Action, Preview, step::UnitVerb},
+    plan::{Action, DockerAction, Preview, step::UnitVerb},
 };
 
 thread_local! {
     static RUNTIME: tokio::runtime::Runtime =
-        tokio::runtime::Builder::new_current_thread().build().unwrap();
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
 }
 
 /// Runs a future to its end.
@@ -136,6 +140,54 @@ impl Scene {
         resource
     }
 
+    pub(crate) fn image(&mut self, name: &str) -> &mut Resource {
+        let (reference, ensure, pull) = (name.parse().unwrap(), Ensure::Present, Pull::Missing);
+        self.add(Spec::Image(ImageSpec { reference, ensure, pull }), name)
+    }
+
+    pub(crate) fn network(&mut self, name: &str) -> &mut Resource {
+        let spec = Spec::Network(NetworkSpec {
+            name: name.parse().unwrap(),
+            ensure: Ensure::Present,
+            driver: None,
+            subnet: None,
+            gateway: None,
+            internal: false,
+            ipv6: false,
+            options: BTreeMap::new(),
+            labels: BTreeMap::new(),
+        });
+        self.add(spec, name)
+    }
+
+    pub(crate) fn volume(&mut self, name: &str) -> &mut Resource {
+        let spec = Spec::Volume(VolumeSpec {
+            name: name.parse().unwrap(),
+            ensure: Ensure::Present,
+            driver: None,
+            options: BTreeMap::new(),
+            labels: BTreeMap::new(),
+        });
+        self.add(spec, name)
+    }
+
+    /// A container that runs.
+    pub(crate) fn container(&mut self, name: &str, image: &str) -> &mut Resource {
+        let config = ContainerConfig { image: Some(image.parse().unwrap()), ..ContainerConfig::default() };
+        let spec = Spec::Container(Box::new(ContainerSpec {
+            name: name.parse().unwrap(),
+            ensure: Ensure::Present,
+            config,
+            pull: Pull::Missing,
+            running: true,
+            networks: BTreeSet::new(),
+            restart: Restart::default(),
+            limits: Limits::default(),
+            healthy_within: Duration::from_secs(5),
+        }));
+        self.add(spec, name)
+    }
+
     pub(crate) fn drop(&mut self, id_text: &str) -> &mut Self {
         assert!(self.state.resources.remove(&id(id_text)).is_some(), "{id_text} is not declared");
         self
@@ -211,6 +263,9 @@ pub(crate) trait AsSpec {
     fn as_directory(&mut self) -> &mut DirectorySpec;
     fn as_package(&mut self) -> &mut PackageSpec;
     fn as_unit(&mut self) -> &mut UnitSpec;
+    fn as_container(&mut self) -> &mut ContainerSpec;
+    fn as_network(&mut self) -> &mut NetworkSpec;
+    fn as_volume(&mut self) -> &mut VolumeSpec;
 }
 
 impl AsSpec for Resource {
@@ -225,6 +280,15 @@ impl AsSpec for Resource {
     }
     fn as_unit(&mut self) -> &mut UnitSpec {
         if let Spec::Unit(unit) = &mut self.spec { unit } else { panic!("no unit") }
+    }
+    fn as_container(&mut self) -> &mut ContainerSpec {
+        if let Spec::Container(container) = &mut self.spec { container } else { panic!("no container") }
+    }
+    fn as_network(&mut self) -> &mut NetworkSpec {
+        if let Spec::Network(network) = &mut self.spec { network } else { panic!("no network") }
+    }
+    fn as_volume(&mut self) -> &mut VolumeSpec {
+        if let Spec::Volume(volume) = &mut self.spec { volume } else { panic!("no volume") }
     }
 }
 
@@ -293,6 +357,28 @@ pub(crate) fn short(action: &Action) -> String {
             format!("{verb} {unit}")
         }
         Action::AwaitHealth { unit, .. } => format!("await {unit}"),
+        Action::Docker(action) => short_docker(action),
+    }
+}
+
+fn short_docker(action: &DockerAction) -> String {
+    match action {
+        DockerAction::PullImage { image } => format!("pull {}", image.as_str().split('@').next().unwrap()),
+        DockerAction::RemoveImage { image } => format!("remove image {image}"),
+        DockerAction::CreateNetwork { name, .. } => format!("make network {name}"),
+        DockerAction::RemoveNetwork { name } => format!("remove network {name}"),
+        DockerAction::CreateVolume { name, .. } => format!("make volume {name}"),
+        DockerAction::RemoveVolume { name } => format!("remove volume {name}"),
+        DockerAction::PutContainer(new) => {
+            format!("put {}{}", new.name, if new.start.is_some() { "" } else { " stopped" })
+        }
+        DockerAction::UpdateContainer { name, .. } => format!("update {name}"),
+        DockerAction::ConnectNetwork { container, network, .. } => format!("connect {container} {network}"),
+        DockerAction::DisconnectNetwork { container, network } => format!("disconnect {container} {network}"),
+        DockerAction::StartContainer { name, .. } => format!("start {name}"),
+        DockerAction::AwaitContainer { name, .. } => format!("await {name}"),
+        DockerAction::StopContainer { name } => format!("stop {name}"),
+        DockerAction::RemoveContainer { name } => format!("remove {name}"),
     }
 }
 

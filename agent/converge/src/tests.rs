@@ -25,6 +25,8 @@ fn every_code_is_explained_once() {
         Refusal::ForeignName { path: text(), name: text() },
         Refusal::NotEmpty { path: text() },
         Refusal::NotEnablable { unit: text(), state: text() },
+        Refusal::ImageMissing { image: text() },
+        Refusal::VolumeDiffers { volume: text(), field: text(), found: text(), wanted: text() },
     ];
     let step = Step {
         resource: id("file:/x"),
@@ -49,6 +51,7 @@ fn every_code_is_explained_once() {
     for refusal in &refusals {
         let failure = Failure::from(refusal);
         assert_eq!((failure.code, failure.retry), (refusal.code(), refusal.retry()));
-        assert!(failure.retry != Retry::Soon || refusal.code() == "E_NO_ACCOUNT");
+        let waits = ["E_NO_ACCOUNT", "E_IMAGE_MISSING"].contains(&refusal.code());
+        assert!(failure.retry != Retry::Soon || waits);
     }
 }

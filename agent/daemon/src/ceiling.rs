@@ -11,7 +11,10 @@
 use std::{borrow::Cow, collections::BTreeSet};
 
 use holdfast_schema::{
-    AbsolutePath, HostState, KindName, ResourceId, spec::Spec, state::RemovalGuard, status::StatusProblem,
+    AbsolutePath, HostState, KindName, ResourceId,
+    spec::{MountSource, Spec},
+    state::RemovalGuard,
+    status::StatusProblem,
 };
 use serde::Deserialize;
 
@@ -92,7 +95,16 @@ fn written(id: &ResourceId, spec: &Spec) -> Vec<String> {
             vec![folder.clone(), format!("{folder}.d")]
         }
         // What a package installs, only its maintainer knows: a ceiling for paths wants the kind forbidden too.
-        Spec::Package(_) => Vec::new(),
+        Spec::Package(_) | Spec::Image(_) | Spec::Network(_) | Spec::Volume(_) => Vec::new(),
+        // What a container does with a path that it mounts, only its image knows.
+        Spec::Container(container) => {
+            let mounts = container.config.mounts.values().filter(|mount| !mount.read_only);
+            let bound = mounts.filter_map(|mount| match &mount.source {
+                MountSource::Bind(path) => Some(path.to_string()),
+                MountSource::Volume(_) | MountSource::Tmpfs(_) => None,
+            });
+            bound.collect()
+        }
         _ => vec![id.name.clone()],
     }
 }

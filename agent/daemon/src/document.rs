@@ -5,7 +5,8 @@ use holdfast_schema::{
     Facts, HostName,
     problem::Problem,
     status::{
-        AgentInfo, PassResult, ResourceOutcome, ResourceStatus, RevisionInfo, Status, StatusProblem, Summary,
+        AgentInfo, PassResult, PinnedImage, ResourceOutcome, ResourceStatus, RevisionInfo, Status,
+        StatusProblem, Summary,
     },
 };
 
@@ -26,6 +27,8 @@ pub struct Parts<'a> {
     pub summary: Summary,
     /// Those that are not simply in order.
     pub resources: Vec<ResourceStatus>,
+    /// The images that tags stand for.
+    pub images: Vec<PinnedImage>,
     /// Whether an operator paused the agent.
     pub pause: Option<&'a Pause>,
     /// What the host is.
@@ -50,6 +53,7 @@ pub fn status(parts: Parts<'_>) -> Status {
         summary: parts.summary,
         problem,
         resource: parts.resources,
+        image: parts.images,
         facts: parts.facts,
     }
 }
@@ -109,8 +113,8 @@ pub fn tells_more(old: &Status, new: &Status) -> bool {
     };
     new.resource.iter().any(|resource| is_event(resource.outcome))
         || lasting(old) != lasting(new)
-        || (old.result, &old.agent, &old.revision, &old.problem, &old.facts)
-            != (new.result, &new.agent, &new.revision, &new.problem, &new.facts)
+        || (old.result, &old.agent, &old.revision, &old.problem, &old.image, &old.facts)
+            != (new.result, &new.agent, &new.revision, &new.problem, &new.image, &new.facts)
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! The documents: `fleet.toml`, `groups/*.toml`, `hosts/*.toml`, `roles/*/role.toml`.
 
 use super::{
-    kinds::{DirectoryTable, FileTable, HealthTable, PackageTable, SymlinkTable, UnitTable},
+    kinds::{
+        ContainerTable, DirectoryTable, FileTable, HealthTable, ImageTable, NetworkTable, PackageTable,
+        SymlinkTable, UnitTable, VolumeTable,
+    },
     values::PackageName,
     variables::{Parameter, StatusKey, Variable},
 };
 use crate::{
-    AbsolutePath, UnitName,
+    AbsolutePath, ImageReference, ObjectName, UnitName,
     document::{
         duration::Wait,
         field::{List, Map, Whole},
@@ -29,6 +32,14 @@ table! {
         package: Map<PackageName, PackageTable>,
         /// Systemd units, by their full names.
         unit: Map<UnitName, UnitTable>,
+        /// Images of the Docker engine, by their references.
+        image: Map<ImageReference, ImageTable>,
+        /// Networks of the Docker engine, by their names.
+        network: Map<ObjectName, NetworkTable>,
+        /// Volumes of the Docker engine, by their names.
+        volume: Map<ObjectName, VolumeTable>,
+        /// Containers, by their names.
+        container: Map<ObjectName, ContainerTable>,
     }
 }
 
@@ -41,6 +52,15 @@ table! {
         /// The largest share of what Holdfast owns on the host, in per cent, that one pass may remove. It counts from ten
         /// owned resources on.
         max_removal_percent: Whole<0, 100> = "50",
+    }
+}
+
+table! {
+    /// What the fleet asks of everything that runs in Docker.
+    pub(crate) struct DockerTable {
+        /// Lets an image be named by its tag alone. The tag is looked up once, when a container is first made from it. Without
+        /// this every image needs its digest, as in `nginx:1.27@sha256:…`.
+        allow_tags: bool = "false",
     }
 }
 
@@ -64,6 +84,8 @@ table! {
     pub(crate) struct FleetDocument {
         /// How much one pass may remove from a host.
         guard: Guard,
+        /// What the fleet asks of everything that runs in Docker.
+        docker: DockerTable,
         /// How a new revision is put in force.
         apply: ApplyTable,
         /// Variables that any host may have, by their names: their types, defaults and meanings.

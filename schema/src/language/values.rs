@@ -15,6 +15,8 @@ use crate::{
     template, text,
 };
 
+pub(crate) mod docker;
+
 /// Makes a newtype over `String` with a rule.
 macro_rules! value {
     ($(#[$doc:meta])* $name:ident, $what:literal, $check:expr) => {

@@ -26,6 +26,15 @@ pub(crate) fn guard(layers: &[Layer]) -> RemovalGuard {
     }
 }
 
+/// Whether images may be named by their tags alone: only the fleet says so.
+pub(crate) fn allow_tags(layers: &[Layer]) -> bool {
+    let docker = layers.iter().find_map(|layer| match layer {
+        Layer::Fleet(fleet) => fleet.tables.docker.as_ref(),
+        _ => None,
+    });
+    docker.and_then(|docker| docker.value.allow_tags.as_ref()).is_some_and(|allow| allow.value)
+}
+
 /// How a new revision is put in force: each layer's fields over those of the ones below it.
 pub(crate) fn apply(layers: &[Layer], library: &Library<'_>, problems: &mut Vec<Problem>) -> Apply {
     let mut merged = ApplyTable::default();

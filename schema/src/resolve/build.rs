@@ -4,7 +4,8 @@ use minijinja::Value;
 
 use super::library::{Library, at_template};
 use crate::{
-    Contents, Location, Problem, document::source::Span, language::common::Body, limits, spec::Content,
+    Contents, ImageReference, Location, Problem, document::source::Span, language::common::Body, limits,
+    spec::Content,
 };
 
 /// Builds one host's specs.
@@ -14,6 +15,8 @@ pub(crate) struct Build<'b, 'r> {
     pub(crate) context: &'b Value,
     pub(crate) contents: &'b mut Contents,
     pub(crate) problems: &'b mut Vec<Problem>,
+    /// Whether an image may be named by its tag alone.
+    pub(crate) allow_tags: bool,
 }
 
 /// A text that a resource holds.
@@ -28,6 +31,21 @@ impl Build<'_, '_> {
     pub(crate) fn report(&mut self, at: Span, problem: Problem) {
         let location = self.library.locate(at);
         self.problems.push(problem.at(location));
+    }
+
+    /// Tells of an image that could be another one tomorrow.
+    pub(crate) fn check_pinned(&mut self, image: &ImageReference, at: Span) {
+        if !self.allow_tags && !image.is_pinned() {
+            let problem =
+                Problem::new("E_IMAGE_TAG", format!("the image {image} is named without its digest"));
+            self.report(
+                at,
+                problem.remedy(
+                    "write it with its digest, as in NAME:TAG@sha256:… (`docker buildx imagetools inspect` tells it), or set \
+                     allow_tags = true under [docker] in fleet.toml",
+                ),
+            );
+        }
     }
 
     pub(crate) fn locate(&self, at: Span) -> Location {

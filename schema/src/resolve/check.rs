@@ -150,7 +150,13 @@ fn bodies(resources: &Resources, library: &mut Library<'_>) -> Vec<Problem> {
     let own = units.iter().map(|unit| &unit.value.body);
     let drop_ins =
         units.iter().flat_map(|unit| &unit.value.drop_ins).flat_map(|drop_ins| drop_ins.value.0.values());
-    let all: Vec<&Body> = files.chain(own).chain(drop_ins.map(|drop_in| &drop_in.value)).collect();
+    let containers = resources.container.iter().flat_map(|containers| containers.value.0.values());
+    let environments = containers.filter_map(|container| container.value.env_file.as_ref());
+    let all: Vec<&Body> = files
+        .chain(environments.map(|file| &file.value))
+        .chain(own)
+        .chain(drop_ins.map(|drop_in| &drop_in.value))
+        .collect();
     let mut problems = Vec::new();
     let place = |named: &Located<RelativePath>, library: &Library<'_>| -> (String, Span) {
         (format!("{}{}", base(library.path(named.at)), named.value.as_str()), named.at)

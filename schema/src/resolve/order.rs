@@ -12,9 +12,11 @@ use super::{
 use crate::{
     HostState, KindName, Problem, ResourceId, ResourceSet,
     document::source::{Located, Span},
-    spec::{Ensure, PackageEnsure, Spec},
+    spec::Spec,
     text,
 };
+
+mod docker;
 
 /// Where the package manager's own configuration lies: it must be there before packages are asked for.
 const PACKAGE_SOURCES: [&str; 3] = ["/etc/apt/", "/usr/share/keyrings/", "/etc/yum.repos.d/"];
@@ -69,6 +71,7 @@ impl Order<'_, '_> {
                 return;
             }
             graph.expected();
+            graph.engine();
             graph.needs()
         };
         let known: BTreeSet<ResourceId> = state.resources.keys().cloned().collect();
@@ -185,6 +188,7 @@ impl Order<'_, '_> {
                         graph.wait(after, above, "its unit file lies in it", None);
                     }
                 }
+                Some(Spec::Container(container)) => graph.container(after, container, &paths),
                 _ => {}
             }
         }
@@ -237,14 +241,7 @@ impl<'s> Graph<'s> {
     }
 
     fn is_absent(&self, index: usize) -> bool {
-        match self.spec(index) {
-            Some(Spec::File(file)) => file.ensure == Ensure::Absent,
-            Some(Spec::Directory(directory)) => directory.ensure == Ensure::Absent,
-            Some(Spec::Symlink(link)) => link.ensure == Ensure::Absent,
-            Some(Spec::Package(package)) => package.ensure != PackageEnsure::Present,
-            Some(Spec::Unit(unit)) => unit.ensure == Ensure::Absent,
-            None => false,
-        }
+        self.spec(index).is_some_and(Spec::is_absent)
     }
 
     /// `after` waits for `before`, or the other way round if `before` goes away: a thing leaves after what uses it.
@@ -304,7 +301,14 @@ impl<'s> Graph<'s> {
                     names.extend(program.and_then(|program| program.rsplit('/').next()));
                 }
                 Some(Spec::Directory(_) | Spec::Symlink(_)) => names.extend(id.name.split('/')),
-                Some(Spec::Package(_)) | None => {}
+                Some(
+                    Spec::Package(_)
+                    | Spec::Image(_)
+                    | Spec::Network(_)
+                    | Spec::Volume(_)
+                    | Spec::Container(_),
+                )
+                | None => {}
             }
             for package in
                 names.into_iter().filter_map(|name| packages.get(name)).copied().collect::<Vec<_>>()

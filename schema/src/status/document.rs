@@ -11,7 +11,7 @@ use crate::{limits, text};
 const FORMAT: u32 = 1;
 
 /// The order of keys and tables, for people: what matters first. Others follow by name.
-const ORDER: [&str; 21] = [
+const ORDER: [&str; 22] = [
     "format",
     "host",
     "time",
@@ -32,6 +32,7 @@ const ORDER: [&str; 21] = [
     "summary",
     "problem",
     "resource",
+    "image",
     "facts",
 ];
 

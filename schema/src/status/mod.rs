@@ -36,6 +36,9 @@ pub struct Status {
     /// Every resource that is not simply in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resource: Vec<ResourceStatus>,
+    /// The images that tags stand for, by the resources that name them so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub image: Vec<PinnedImage>,
     /// What the host is.
     pub facts: Facts,
 }
@@ -67,6 +70,15 @@ impl PassResult {
             Self::Paused => "paused",
         }
     }
+}
+
+/// The image that a tag stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinnedImage {
+    /// The resource that names the tag.
+    pub id: ResourceId,
+    /// The image with its digest, or its id where no registry has it.
+    pub image: String,
 }
 
 /// The agent that wrote a status.

@@ -47,6 +47,7 @@ impl Status {
             problem_section(page, problem)?;
         }
         self.resources(page)?;
+        self.images(page)?;
         self.facts(page)?;
         writeln!(page, "\nWritten by the host itself. Programs read [status.toml](status.toml).")
     }
@@ -96,6 +97,17 @@ impl Status {
         } else {
             format!("Resources: {}.", counts.join(", "))
         }
+    }
+
+    fn images(&self, page: &mut String) -> std::fmt::Result {
+        if self.image.is_empty() {
+            return Ok(());
+        }
+        writeln!(page, "\n## Images that tags stand for\n\n| Resource | Image |\n|---|---|")?;
+        for pinned in self.image.iter().take(LISTED) {
+            writeln!(page, "| {} | {} |", code(&pinned.id.to_string()), code(&pinned.image))?;
+        }
+        Ok(())
     }
 
     fn resources(&self, page: &mut String) -> std::fmt::Result {

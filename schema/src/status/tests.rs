@@ -26,6 +26,10 @@ fn status() -> Status {
             message: Some("content, mode 0600 -> 0644".into()),
             remedy: None,
         }],
+        image: vec![PinnedImage {
+            id: "container:shop".parse().unwrap(),
+            image: "shop:1@sha256:0123…".into(),
+        }],
         facts: Facts::sample(),
     }
 }

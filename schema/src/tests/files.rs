@@ -90,7 +90,9 @@ fn every_kind_has_an_example_that_shows_each_of_its_fields() {
         // What every kind takes is shown once.
         let common = ["needs", "audit", "confirm", "when", "tags", "override"];
         for field in fields.as_object().unwrap().keys() {
-            let shown = text.contains(&format!("{field} =")) || text.contains(&format!(".{field}."));
+            let shown = [format!("{field} ="), format!(".{field}."), format!(".{field}]")]
+                .iter()
+                .any(|way| text.contains(way));
             let elsewhere =
                 common.contains(&field.as_str()) || (kind == KindName::Unit && field == "template");
             assert!(shown || elsewhere, "examples/{name} does not show `{field}`");
@@ -159,15 +161,23 @@ fn every_code_is_explained_and_every_explained_code_is_used() {
     assert!(crate::CODES.is_sorted());
 }
 
+/// An image that can only be one.
+const IMAGE: &str = "nginx:1.27@sha256:0f04e4f646a3f14bf31d8bc8d885b6c951fdcf42589d06845f64d18aec6a3c4d";
+
 #[test]
 fn every_default_is_what_it_says() {
     // Saying a default changes nothing: else the reference, the schema and the editors would lie.
+    let container = format!("image = \"{IMAGE}\"\n");
     let minimal = [
         (KindName::File, "/x", "content = \"\"\n"),
         (KindName::Directory, "/x", ""),
         (KindName::Symlink, "/x", "target = \"/y\"\n"),
         (KindName::Package, "x", ""),
         (KindName::Unit, "x.service", "active = true\nhealth.tcp = \"h:1\"\n"),
+        (KindName::Image, IMAGE, ""),
+        (KindName::Network, "shop", ""),
+        (KindName::Volume, "shop", ""),
+        (KindName::Container, "shop", &container),
     ];
     let schema = json_schema::host();
     for (kind, name, fields) in minimal {

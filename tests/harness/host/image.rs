@@ -14,18 +14,32 @@ use crate::{Command, docker};
 
 const RECIPE: &str = include_str!("image.sh");
 
+/// What a host with a Docker engine of its own has besides; the shell of its containers is busybox.
+const DOCKER: &str = "docker.io,iptables,busybox-static";
+
 /// The name of the image of a plain Debian 12 host; builds it if it is not there.
 pub(crate) fn plain() -> Result<String> {
+    with("")
+}
+
+/// The same with a Docker engine of its own.
+pub(crate) fn with_docker() -> Result<String> {
+    with(DOCKER)
+}
+
+/// The same with these packages, separated by commas.
+fn with(packages: &str) -> Result<String> {
     docker::ensure()?;
     let mut digest = DefaultHasher::new();
     digest.write(RECIPE.as_bytes());
+    digest.write(packages.as_bytes());
     let tag = format!("holdfast-test-host:{:016x}", digest.finish());
     // Tests run at once, in several processes: one builds, the others wait for it.
     let lock = env::temp_dir().join("holdfast-test-host.lock");
     let lock = File::create(&lock).with_context(|| format!("create {}", lock.display()))?;
     lock.lock().context("lock the image")?;
     if docker::docker(["image", "inspect", &tag]).output()?.code != Some(0) {
-        Command::new(["sh", "-s", &tag])
+        Command::new(["sh", "-s", &tag, packages])
             .stdin(RECIPE)
             .limit(Duration::from_mins(15))
             .run()

@@ -38,7 +38,16 @@ pub struct Host {
 impl Host {
     /// Boots a fresh host of this name and waits until it is up.
     pub fn boot(hostname: &str) -> Result<Self> {
-        let image = image::plain()?;
+        Self::boot_from(&image::plain()?, hostname, &[])
+    }
+
+    /// The same with a Docker engine of its own, which runs when it is up.
+    pub fn boot_with_docker(hostname: &str) -> Result<Self> {
+        // The engine's layers cannot lie on those of another.
+        Self::boot_from(&image::with_docker()?, hostname, &["--volume", "/var/lib/docker"])
+    }
+
+    fn boot_from(image: &str, hostname: &str, more: &[&str]) -> Result<Self> {
         let container = format!("holdfast-test-{hostname}-{:x}", RandomState::new().hash_one(hostname));
         let label = run_label();
         // `Drop` removes the container even if it never comes up.
@@ -49,12 +58,13 @@ impl Host {
         arguments.extend(["--security-opt", "seccomp=unconfined"]);
         arguments.extend(["--security-opt", "apparmor=unconfined", "--cgroupns", "private"]);
         arguments.extend(["--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec"]);
+        arguments.extend(more);
         arguments.extend([
             "--env",
             "container=docker",
             "--stop-signal",
             "SIGRTMIN+3",
-            &image,
+            image,
             "/bin/sh",
             "-c",
             START,

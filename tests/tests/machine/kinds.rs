@@ -9,19 +9,19 @@ use holdfast_schema::status::{PassResult, ResourceOutcome};
 use crate::site::{AGENT, Site};
 
 /// What a host should be, how it shows, how somebody spoils it, and what is left when Git no longer says it.
-struct Kind {
+pub(crate) struct Kind<'a> {
     /// The resources in `hosts/NAME.toml`.
-    state: &'static str,
+    pub(crate) state: &'a str,
     /// Shell that succeeds on a converged host.
-    converged: &'static str,
+    pub(crate) converged: &'static str,
     /// Shell that spoils it.
-    tamper: &'static str,
+    pub(crate) tamper: &'static str,
     /// Shell that succeeds once the resources are gone from Git.
-    removed: &'static str,
+    pub(crate) removed: &'static str,
 }
 
-impl Kind {
-    fn live(&self, host: Host) -> Result<()> {
+impl Kind<'_> {
+    pub(crate) fn live(&self, host: Host) -> Result<()> {
         let site = Site::on(host, self.state)?;
         let holds = |shell: &str, when: &str| -> Result<()> {
             site.host.shell(shell).map(drop).with_context(|| format!("{when}, in {:?}", site.status()))

@@ -19,7 +19,7 @@ use crate::{
     kinds::unit::{is_running, level},
     ledger::Lesson,
     plan::{
-        Action, Difference, Step,
+        Action, Difference, DockerAction, Step,
         order::Item,
         step::{PackageTransaction, UnitVerb},
     },
@@ -28,16 +28,21 @@ use crate::{
 /// How many units are started or stopped at once.
 const SIDE_BY_SIDE: usize = 32;
 
+/// How many images are pulled at once.
+const PULLS: usize = 4;
+
 /// A point at which resources wait for each other. The order is the order in which they are passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Barrier {
     /// One transaction of the package manager.
     Packages,
-    /// Units that stop.
+    /// Images that come from registries.
+    Pulls,
+    /// Units and containers that stop.
     Stops,
     /// One reload of the service manager.
     Reload,
-    /// Units that start, restart, reload or have yet to show that they are healthy.
+    /// Units and containers that start, restart, reload or have yet to show that they are healthy.
     Starts,
     /// The transaction that changes Holdfast's own package: the agent is restarted in the middle of it.
     Own,
@@ -52,6 +57,23 @@ impl Barrier {
             Action::ReloadManager => Some(Self::Reload),
             Action::ControlUnit { verb: UnitVerb::Stop, .. } => Some(Self::Stops),
             Action::ControlUnit { .. } | Action::AwaitHealth { .. } => Some(Self::Starts),
+            Action::Docker(action) => match action {
+                DockerAction::PullImage { .. } => Some(Self::Pulls),
+                DockerAction::StopContainer { .. } | DockerAction::RemoveContainer { .. } => {
+                    Some(Self::Stops)
+                }
+                DockerAction::PutContainer(_)
+                | DockerAction::StartContainer { .. }
+                | DockerAction::AwaitContainer { .. } => Some(Self::Starts),
+                DockerAction::RemoveImage { .. }
+                | DockerAction::CreateNetwork { .. }
+                | DockerAction::RemoveNetwork { .. }
+                | DockerAction::CreateVolume { .. }
+                | DockerAction::RemoveVolume { .. }
+                | DockerAction::UpdateContainer { .. }
+                | DockerAction::ConnectNetwork { .. }
+                | DockerAction::DisconnectNetwork { .. } => None,
+            },
             Action::WriteFile { .. }
             | Action::SetAccess { .. }
             | Action::MakeDirectory { .. }
@@ -84,6 +106,11 @@ impl<'a, H: Write> Run<'a, '_, H> {
         match barrier {
             Barrier::Packages | Barrier::Own => self.packages(waiting).await,
             Barrier::Reload => self.reload(&waiting).await,
+            Barrier::Pulls => {
+                for waiting in waiting.chunks(PULLS) {
+                    self.control(barrier, waiting).await;
+                }
+            }
             Barrier::Stops | Barrier::Starts => {
                 for waiting in waiting.chunks(SIDE_BY_SIDE) {
                     self.control(barrier, waiting).await;
@@ -101,6 +128,14 @@ impl<'a, H: Write> Run<'a, '_, H> {
                 && let Some(lesson) = self.with_unit(item, level::before)
             {
                 self.keeper.promise(|ledger| ledger.learn(item.id, lesson));
+            }
+        }
+        for (at, item) in waiting {
+            if self
+                .pending(*at)
+                .is_some_and(|step| matches!(&step.action, Action::Docker(action) if action.makes()))
+            {
+                self.keeper.promise(|ledger| ledger.learn(item.id, Lesson::Made(true)));
             }
         }
         self.keeper.secure()?;
@@ -244,7 +279,7 @@ impl<'a, H: Write> Run<'a, '_, H> {
         }
     }
 
-    /// Starts or stops units side by side.
+    /// Starts or stops units and containers, or pulls images, side by side.
     async fn control(&mut self, barrier: Barrier, waiting: &[(usize, &'a Item<'a>)]) {
         let steps: Vec<Option<Step>> =
             waiting.iter().map(|(at, _)| self.work.entry(*at).or_default().pending.take()).collect();

@@ -51,6 +51,7 @@ pub fn watched(state: &HostState) -> Watched {
         match &resource.spec {
             Spec::Unit(unit) => drop(watched.units.insert(unit.name.clone())),
             Spec::Package(_) => watched.packages = true,
+            Spec::Image(_) | Spec::Network(_) | Spec::Volume(_) | Spec::Container(_) => watched.docker = true,
             Spec::File(_) | Spec::Directory(_) | Spec::Symlink(_) => {}
         }
     }
@@ -83,6 +84,8 @@ pub fn concerned(state: &HostState, touched: &Touched) -> BTreeSet<ResourceId> {
         }
         Spec::File(_) => accounts || any_path(spec, &is_touched),
         Spec::Symlink(_) => any_path(spec, &is_touched),
+        // One list serves them all.
+        Spec::Image(_) | Spec::Network(_) | Spec::Volume(_) | Spec::Container(_) => touched.docker,
     };
     let mut concerned: BTreeSet<ResourceId> = state
         .resources
@@ -123,7 +126,7 @@ fn paths(spec: &Spec, tell: &mut dyn FnMut(&AbsolutePath)) {
         Spec::Directory(directory) => tell(&directory.path),
         Spec::Symlink(link) => tell(&link.path),
         Spec::Unit(_) => kinds::claims(spec, &mut |path, _digest| tell(path)),
-        Spec::Package(_) => {}
+        Spec::Package(_) | Spec::Image(_) | Spec::Network(_) | Spec::Volume(_) | Spec::Container(_) => {}
     }
 }
 

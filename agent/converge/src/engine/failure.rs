@@ -63,6 +63,16 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "give the unit an [Install] section, or do not set `enabled`",
     ),
     (
+        "E_IMAGE_MISSING",
+        "the Docker engine does not have an image that is not to be pulled",
+        "bring it to the engine with `docker load`, or name it by its registry and digest and let it be pulled",
+    ),
+    (
+        "E_VOLUME_DIFFERS",
+        "a volume is there and is not as declared; a volume holds data and is never made anew",
+        "declare what it is, or move its data and remove it by hand",
+    ),
+    (
         "E_JOURNAL",
         "what would be changed could not be written down first, so it was not changed",
         "free some space under /var/lib/holdfast and check that it can be written",
@@ -107,6 +117,9 @@ impl From<&HostError> for Failure {
                 format!("packages {} could not be brought in order", names.join(", "))
             }
             HostError::Unhealthy { unit, .. } => format!("unit {unit} is not healthy"),
+            // What a registry or the engine says may quote what was asked of it.
+            HostError::Docker { tried, .. } => format!("{tried} failed"),
+            HostError::ImagePull { image, .. } => format!("the image {image} could not be pulled"),
             _ => detail.clone(),
         };
         Self { code: error.code(), message, detail, remedy: error.remedy(), retry: error.retry() }

@@ -6,23 +6,34 @@ use std::{
     sync::Arc,
 };
 
-use holdfast_schema::{AbsolutePath, UnitName};
+use holdfast_schema::{AbsolutePath, ImageReference, UnitName};
+use serde_json::Value;
 
 use crate::{
-    host::{Entry, HostError, Look, Node, Offered, PackageNow, Read, UnitNow, Wanted},
-    plan::{Action, step::PackageTransaction},
+    host::{
+        ContainerNow, Entry, HostError, ImageNow, Look, NetworkNow, Node, Offered, PackageNow, Read, UnitNow,
+        VolumeNow, Wanted,
+    },
+    plan::{Action, DockerAction, step::PackageTransaction},
 };
 
 /// A host seen ahead. What would be made is not in it: only what is in the way of others matters.
 pub(super) struct Foresight<'a, H> {
     host: &'a H,
     gone: RefCell<BTreeSet<AbsolutePath>>,
+    /// Containers that would be removed.
+    stopped: RefCell<BTreeSet<String>>,
     leaving_packages: RefCell<BTreeSet<String>>,
 }
 
 impl<'a, H> Foresight<'a, H> {
     pub(super) fn new(host: &'a H) -> Self {
-        Self { host, gone: RefCell::default(), leaving_packages: RefCell::default() }
+        Self {
+            host,
+            gone: RefCell::default(),
+            stopped: RefCell::default(),
+            leaving_packages: RefCell::default(),
+        }
     }
 
     /// Takes in what an action would do.
@@ -36,6 +47,9 @@ impl<'a, H> Foresight<'a, H> {
             Action::Packages(PackageTransaction { install, remove, purge, .. }) => {
                 let names = install.keys().chain(remove).chain(purge);
                 self.leaving_packages.borrow_mut().extend(names.cloned());
+            }
+            Action::Docker(DockerAction::RemoveContainer { name }) => {
+                self.stopped.borrow_mut().insert(name.clone());
             }
             _ => {}
         }
@@ -95,5 +109,31 @@ impl<H: Read> Read for Foresight<'_, H> {
 
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {
         self.host.unit(name).await
+    }
+
+    async fn container(&self, name: &str) -> Result<Option<ContainerNow>, HostError> {
+        self.host.container(name).await
+    }
+
+    async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError> {
+        self.host.inspect(listed).await
+    }
+
+    async fn network(&self, name: &str) -> Result<Option<NetworkNow>, HostError> {
+        self.host.network(name).await
+    }
+
+    async fn network_users(&self, name: &str) -> Result<BTreeSet<String>, HostError> {
+        let mut users = self.host.network_users(name).await?;
+        users.retain(|user| !self.stopped.borrow().contains(user));
+        Ok(users)
+    }
+
+    async fn volume(&self, name: &str) -> Result<Option<VolumeNow>, HostError> {
+        self.host.volume(name).await
+    }
+
+    async fn image(&self, reference: &ImageReference) -> Result<Option<ImageNow>, HostError> {
+        self.host.image(reference).await
     }
 }

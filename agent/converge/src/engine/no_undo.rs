@@ -7,7 +7,7 @@ use holdfast_schema::{KindName, ResourceId};
 use super::record::{LARGEST_KEPT, large_file, tree};
 use crate::{
     host::{Look, Node, PackageNow, Read},
-    plan::{Action, Preview, Step},
+    plan::{Action, DockerAction, Preview, Step},
 };
 
 /// Why a step could not be taken back, as far as that step alone tells.
@@ -24,6 +24,9 @@ pub(super) async fn of_step(step: &Step, host: &impl Read) -> Option<String> {
         Action::RemoveTree { path } => tree(path, host).await.ok()?.err().as_deref().map(not_kept),
         Action::Packages(transaction) if !transaction.purge.is_empty() => {
             Some("what it keeps in configuration files and elsewhere goes with it".to_owned())
+        }
+        Action::Docker(DockerAction::RemoveVolume { .. }) => {
+            Some("what is in the volume goes with it".to_owned())
         }
         _ => None,
     }

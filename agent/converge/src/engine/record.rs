@@ -9,7 +9,7 @@ use holdfast_schema::{AbsolutePath, ResourceId, Sha256, state::Mode};
 
 use super::{Failure, foresight::Foresight, run::Run};
 use crate::{
-    host::{HostError, Look, Node, PackageNow, Read, Stat, Write},
+    host::{ContainerWas, HostError, Look, NetworkWas, Node, PackageNow, Read, Stat, Write},
     journal::{Before, Journal, Record, Target, Was},
     kinds::{self, Around, marks},
     ledger::Ledger,
@@ -136,6 +136,26 @@ async fn look_before(
             if journal.touched(&target).is_none() {
                 let was = host.unit(unit).await?;
                 records.push(Record::Before(Before::Unit { unit: unit.clone(), was }));
+                journal.touch(target, None);
+            }
+            Ok(())
+        }
+        Target::Network(name) => {
+            if journal.touched(&target).is_none() {
+                let now = host.network(name).await?;
+                let was = now.as_ref().map(|now| NetworkWas::of(name, now));
+                records.push(Record::Before(Before::Network { name: name.clone(), was }));
+                journal.touch(target, None);
+            }
+            Ok(())
+        }
+        Target::Container(name) => {
+            if journal.touched(&target).is_none() {
+                let was = match host.container(name).await? {
+                    Some(now) => Some(Box::new(ContainerWas::of(&*host.inspect(&now).await?))),
+                    None => None,
+                };
+                records.push(Record::Before(Before::Container { name: name.clone(), was }));
                 journal.touch(target, None);
             }
             Ok(())

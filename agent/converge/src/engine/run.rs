@@ -14,6 +14,7 @@ use super::{
 use crate::{
     host::{Expected, HostError, Write},
     kinds::{self, Around, Fate, Verdict},
+    ledger::Lesson,
     plan::{Action, Step, order::Item},
 };
 
@@ -268,6 +269,10 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
                 Some((path, Some(holdfast_schema::Sha256::of(target.as_bytes()))))
             }
             Action::MakeDirectory { path, .. } => Some((path, None)),
+            Action::Docker(action) if action.makes() => {
+                self.keeper.promise(|ledger| ledger.learn(id, Lesson::Made(true)));
+                None
+            }
             _ => None,
         };
         if let Some((path, digest)) = made {
@@ -292,7 +297,7 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
             (Some(resource), _) => {
                 if resource.mode == Mode::Enforce {
                     let (id, needs) = (item.id, &resource.needs);
-                    let absent = kinds::is_absent(&resource.spec);
+                    let absent = resource.spec.is_absent();
                     self.keeper.learn(
                         |ledger| {
                             if absent { ledger.forget(id) } else { ledger.set_needs(id, needs) }

@@ -2,7 +2,8 @@
 //!
 //! The same care as a pass: look, compare with what was written down, change only what differs, through [`Write`] alone. So it
 //! can be cut off anywhere and begun anew. What was not running stops first, then contents, then packages, then contents once
-//! more, for packages bring and take files; in the end what was running runs again, with what it read before.
+//! more, for packages bring and take files; in the end what was running runs again, with what it read before, and after that
+//! the containers, for the engine is a unit too.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use crate::{
     plan::Action,
 };
 
+mod docker;
 mod packages;
 mod paths;
 mod units;
@@ -37,19 +39,24 @@ pub struct Undone {
 pub async fn undo(recorded: &Recorded, originals: &dyn ContentSource, host: &impl Write) -> Undone {
     let units = recorded.befores.iter().filter_map(|before| match before {
         Before::Unit { unit, .. } => Some(unit.clone()),
-        Before::Path { .. } | Before::Packages { .. } => None,
+        Before::Path { .. } | Before::Packages { .. } | Before::Network { .. } | Before::Container { .. } => {
+            None
+        }
     });
     let wanted = Wanted { packages: recorded.packages.keys().cloned().collect(), units: units.collect() };
     if let Err(error) = host.prepare(&wanted).await {
         tracing::debug!(error = &error as &dyn std::error::Error, "the host could not be asked in one go");
     }
     let mut undo = Undo { recorded, originals, host, undone: Undone::default() };
+    // These are large, and seldom needed.
+    Box::pin(undo.remove_from_docker()).await;
     undo.stop_units().await;
     undo.put_paths_back().await;
     if undo.put_packages_back().await {
         undo.put_paths_back().await;
     }
     undo.put_units_back().await;
+    Box::pin(undo.put_docker_back()).await;
     host.finish();
     undo.undone
 }
@@ -77,7 +84,10 @@ impl<H: Write> Undo<'_, H> {
     }
 
     fn fail(&mut self, name: &str, error: &HostError) {
-        self.undone.waits |= matches!(error, HostError::Busy { .. } | HostError::ManagerGone { .. });
+        self.undone.waits |= matches!(
+            error,
+            HostError::Busy { .. } | HostError::ManagerGone { .. } | HostError::DockerGone { .. }
+        );
         self.leave(name, Failure::from(error));
     }
 

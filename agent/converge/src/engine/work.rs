@@ -53,7 +53,9 @@ impl From<&HostError> for Trouble {
     fn from(error: &HostError) -> Self {
         let failure = Failure::from(error);
         match error {
-            HostError::Busy { .. } | HostError::ManagerGone { .. } => Self::Waiting(failure),
+            HostError::Busy { .. } | HostError::ManagerGone { .. } | HostError::DockerGone { .. } => {
+                Self::Waiting(failure)
+            }
             HostError::Unsupported { .. } => Self::Unsupported(failure),
             _ => Self::Failed(failure),
         }

@@ -83,6 +83,27 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "see the unit's journal; the probe is asked again at every pass",
     ),
     (
+        "E_DOCKER_GONE",
+        "the Docker engine could not be asked: it does not run, is not installed, or does not answer in time; only what it \
+         keeps waits",
+        "check `systemctl status docker`, or declare the package that brings the engine",
+    ),
+    (
+        "E_DOCKER",
+        "the Docker engine refused or failed to do something",
+        "its words are in the agent's journal; the next pass tries again",
+    ),
+    (
+        "E_IMAGE_PULL",
+        "an image could not be brought from its registry; what runs goes on",
+        "check the reference, the registry, and that the host may read it; the engine's words are in the agent's journal",
+    ),
+    (
+        "E_CONTAINER",
+        "a container was started and ended by itself, or its health check did not succeed in time",
+        "see `docker logs` and `docker inspect` for the container",
+    ),
+    (
         "E_RESCUE",
         "Holdfast did not upgrade itself, because the way back could not be prepared; or that way could not be taken",
         "see the journal of holdfast-rescue.service, and try /usr/libexec/holdfast/rescue by hand",
@@ -248,6 +269,39 @@ pub enum HostError {
         /// Why not.
         reason: String,
     },
+    /// The Docker engine could not be asked.
+    #[error("the Docker engine cannot be reached at {socket}")]
+    DockerGone {
+        /// Where it should listen.
+        socket: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The Docker engine refused or failed to do something.
+    #[error("{tried}: {reason}")]
+    Docker {
+        /// What was tried.
+        tried: String,
+        /// What the engine said.
+        reason: String,
+    },
+    /// An image could not be brought from its registry.
+    #[error("pull the image {image}: {reason}")]
+    ImagePull {
+        /// Which image.
+        image: String,
+        /// What the engine said.
+        reason: String,
+    },
+    /// A container does not run as it should.
+    #[error("container {container}: {reason}")]
+    Container {
+        /// Which container.
+        container: String,
+        /// How it ended, or what its health check says.
+        reason: String,
+    },
     /// This host has no such facility.
     #[error("{what} is not supported on this host")]
     Unsupported {
@@ -280,6 +334,10 @@ impl HostError {
             Self::ManagerGone { .. } => "E_SYSTEMD_GONE",
             Self::Unit { .. } => "E_UNIT",
             Self::Unhealthy { .. } => "E_UNHEALTHY",
+            Self::DockerGone { .. } => "E_DOCKER_GONE",
+            Self::Docker { .. } => "E_DOCKER",
+            Self::ImagePull { .. } => "E_IMAGE_PULL",
+            Self::Container { .. } => "E_CONTAINER",
             Self::Rescue { .. } => "E_RESCUE",
             Self::Unsupported { .. } => "E_UNSUPPORTED",
         }
@@ -302,6 +360,10 @@ impl HostError {
             | Self::Unit { .. }
             | Self::Unhealthy { .. }
             | Self::Rescue { .. }
+            | Self::DockerGone { .. }
+            | Self::Docker { .. }
+            | Self::ImagePull { .. }
+            | Self::Container { .. }
             | Self::NoSuchAccount { .. }
             | Self::Command { .. } => Retry::Soon,
             Self::Invalid { .. } => Retry::NextRevision,
@@ -342,6 +404,14 @@ impl HostError {
             Self::ManagerGone { .. } => Some("check that dbus and systemd run"),
             Self::Unit { .. } => Some("see `systemctl status` and `journalctl -u` for the unit"),
             Self::Unhealthy { .. } => Some("see the unit's journal; the probe is asked again at every pass"),
+            Self::DockerGone { .. } => {
+                Some("check `systemctl status docker`, or declare the package that brings the engine")
+            }
+            Self::Docker { .. } => Some("its words are in the agent's journal; the next pass tries again"),
+            Self::ImagePull { .. } => Some(
+                "check the reference, the registry, and that the host may read it; see the agent's journal",
+            ),
+            Self::Container { .. } => Some("see `docker logs` and `docker inspect` for the container"),
             Self::Rescue { .. } => Some(
                 "see the journal of holdfast-rescue.service, and try /usr/libexec/holdfast/rescue by hand",
             ),

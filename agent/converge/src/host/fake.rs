@@ -8,17 +8,21 @@ use std::{
     sync::Arc,
 };
 
-use holdfast_schema::{AbsolutePath, ContentSource, FileMode, Sha256, UnitName};
+use holdfast_schema::{AbsolutePath, ContentSource, FileMode, ImageReference, Sha256, UnitName};
+use serde_json::Value;
 
 use super::{
-    Entry, Expected, HostError, Look, Node, Offered, PackageNow, Read, Stat, UnitNow, Wanted, Write,
+    ContainerNow, Entry, Expected, HostError, ImageNow, Look, NetworkNow, Node, Offered, PackageNow, Read,
+    Stat, UnitNow, VolumeNow, Wanted, Write,
 };
-use crate::plan::Action;
+use crate::plan::{Action, DockerAction};
 
 mod act;
+mod docker;
 mod packages;
 mod units;
 
+pub(crate) use docker::FakeDocker;
 pub(crate) use packages::Supply;
 pub(crate) use units::{Active, Temper};
 
@@ -41,6 +45,7 @@ pub(crate) struct Inner {
     /// The service manager does not answer.
     pub(crate) manager_gone: bool,
     pub(crate) units: BTreeMap<String, units::FakeUnit>,
+    pub(crate) docker: docker::FakeDocker,
     /// How many looks there were, of any kind.
     pub(crate) looks: usize,
     /// Every change that was asked for and made, in order.
@@ -165,6 +170,7 @@ impl Inner {
             self.nodes.iter().map(|(path, node)| (path.clone(), describe(node))).collect();
         picture
             .extend(self.packages.iter().map(|(name, now)| (format!("package {name}"), format!("{now:?}"))));
+        picture.extend(self.docker_picture());
         picture.extend(self.units.iter().map(|(name, unit)| (format!("unit {name}"), unit.picture())));
         picture
     }
@@ -251,6 +257,30 @@ impl Read for FakeHost {
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {
         self.look().unit_now(name)
     }
+
+    async fn container(&self, name: &str) -> Result<Option<ContainerNow>, HostError> {
+        self.look().docker.container(name)
+    }
+
+    async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError> {
+        self.look().docker.inspect(&listed.id)
+    }
+
+    async fn network(&self, name: &str) -> Result<Option<NetworkNow>, HostError> {
+        self.look().docker.network(name)
+    }
+
+    async fn network_users(&self, name: &str) -> Result<BTreeSet<String>, HostError> {
+        self.look().docker.network_users(name)
+    }
+
+    async fn volume(&self, name: &str) -> Result<Option<VolumeNow>, HostError> {
+        self.look().docker.volume(name)
+    }
+
+    async fn image(&self, reference: &ImageReference) -> Result<Option<ImageNow>, HostError> {
+        self.look().docker.image(reference)
+    }
 }
 
 impl Write for FakeHost {
@@ -262,7 +292,11 @@ impl Write for FakeHost {
     ) -> Result<(), HostError> {
         let mut inner = self.inner();
         inner.act(action, expects, contents)?;
-        if !matches!(action, Action::AwaitHealth { .. }) {
+        let waits = matches!(
+            action,
+            Action::AwaitHealth { .. } | Action::Docker(DockerAction::AwaitContainer { .. })
+        );
+        if !waits {
             inner.done.push(action.clone());
         }
         Ok(())

@@ -7,9 +7,13 @@ use std::{
     sync::Arc,
 };
 
-use holdfast_schema::{AbsolutePath, ContentSource, Contents, Sha256, UnitName};
+use holdfast_schema::{AbsolutePath, ContentSource, Contents, ImageReference, Sha256, UnitName};
+use serde_json::Value;
 
-use super::{Entry, Expected, HostError, Look, Node, Offered, PackageNow, Read, UnitNow, Wanted, Write};
+use super::{
+    ContainerNow, Entry, Expected, HostError, ImageNow, Look, NetworkNow, Node, Offered, PackageNow, Read,
+    UnitNow, VolumeNow, Wanted, Write,
+};
 use crate::{
     journal::{JournalStore, Record, Recorded},
     ledger::{Ledger, LedgerStore},
@@ -124,6 +128,31 @@ impl<H: Read> Read for Faulty<'_, H> {
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {
         self.call()?;
         self.host.unit(name).await
+    }
+
+    async fn container(&self, name: &str) -> Result<Option<ContainerNow>, HostError> {
+        self.call()?;
+        self.host.container(name).await
+    }
+    async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError> {
+        self.call()?;
+        self.host.inspect(listed).await
+    }
+    async fn network(&self, name: &str) -> Result<Option<NetworkNow>, HostError> {
+        self.call()?;
+        self.host.network(name).await
+    }
+    async fn network_users(&self, name: &str) -> Result<BTreeSet<String>, HostError> {
+        self.call()?;
+        self.host.network_users(name).await
+    }
+    async fn volume(&self, name: &str) -> Result<Option<VolumeNow>, HostError> {
+        self.call()?;
+        self.host.volume(name).await
+    }
+    async fn image(&self, reference: &ImageReference) -> Result<Option<ImageNow>, HostError> {
+        self.call()?;
+        self.host.image(reference).await
     }
 }
 

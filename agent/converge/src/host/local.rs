@@ -10,11 +10,14 @@ use std::{
     sync::Arc,
 };
 
-use holdfast_schema::{AbsolutePath, ContentSource, Facts, Sha256, UnitName, spec::Health};
+use holdfast_schema::{AbsolutePath, ContentSource, Facts, ImageReference, Sha256, UnitName, spec::Health};
+use serde_json::Value;
 
 use super::{
-    ConfigFile, Entry, Expected, HostError, Look, Node, Offered, PackageNow, Read, UnitNow, Wanted, Write,
+    ConfigFile, ContainerNow, Entry, Expected, HostError, ImageNow, Look, NetworkNow, Node, Offered,
+    PackageNow, Read, UnitNow, VolumeNow, Wanted, Write,
     accounts::Accounts,
+    docker::Docker,
     facts,
     files::{Editor, Files, NewFile, Tree},
     outside::{self, Outside, Unsuccessful},
@@ -46,6 +49,7 @@ pub struct ReadOnlyHost {
 struct Machine {
     systemd: Rc<Systemd>,
     packages: Rc<Packages>,
+    docker: Box<Docker>,
 }
 
 /// Looks at the host and changes it.
@@ -69,7 +73,11 @@ impl ReadOnlyHost {
     /// The host itself; some answers are kept in the directory `state` for the next process.
     fn keeping(state: Option<&Path>) -> Result<Self, HostError> {
         let tree = Tree::host().map_err(|error| opened("/", error))?;
-        let machine = Machine { systemd: Rc::default(), packages: Rc::new(Packages::new(state)) };
+        let machine = Machine {
+            systemd: Rc::default(),
+            packages: Rc::new(Packages::new(state)),
+            docker: Box::default(),
+        };
         Ok(Self::over(tree, Some(machine)))
     }
 
@@ -93,6 +101,11 @@ impl ReadOnlyHost {
         let machine = self.machine.as_ref().ok_or_else(|| unsupported("managing units"))?;
         Ok(&machine.systemd)
     }
+
+    fn docker(&self) -> Result<&Docker, HostError> {
+        let machine = self.machine.as_ref().ok_or_else(|| unsupported("managing what Docker keeps"))?;
+        Ok(&machine.docker)
+    }
 }
 
 impl LocalHost {
@@ -100,7 +113,7 @@ impl LocalHost {
     /// itself with `probe` as the first argument, and calls [`super::probe::main`] then.
     pub fn new(state: &Path) -> Result<Self, HostError> {
         let read = ReadOnlyHost::keeping(Some(state))?;
-        let Some(Machine { systemd, packages }) = read.machine.as_ref().filter(|_| outside::is_booted())
+        let Some(Machine { systemd, packages, .. }) = read.machine.as_ref().filter(|_| outside::is_booted())
         else {
             return Ok(Self::over(read, Outside::Children, None));
         };
@@ -120,6 +133,24 @@ impl LocalHost {
     /// What listens for changes of this host.
     pub fn watch(&self) -> Result<Watch, HostError> {
         Watch::new(Rc::clone(&self.read.files), self.read.machine.is_some())
+    }
+
+    /// The same, with the Docker engine of the machine that runs the tests.
+    #[cfg(test)]
+    pub(crate) fn scratch_with_docker(root: &Path) -> Self {
+        let tree = Tree::scratch(root).unwrap();
+        let machine = Machine {
+            systemd: Rc::default(),
+            packages: Rc::new(Packages::new(None)),
+            docker: Box::default(),
+        };
+        Self::over(ReadOnlyHost::over(tree, Some(machine)), Outside::Children, None)
+    }
+
+    /// How many requests its Docker engine was sent.
+    #[cfg(test)]
+    pub(crate) fn docker_requests(&self) -> u32 {
+        self.read.machine.as_ref().unwrap().docker.requests()
     }
 
     /// See [`ReadOnlyHost::facts`].
@@ -168,7 +199,8 @@ impl Read for ReadOnlyHost {
     async fn prepare(&self, wanted: &Wanted) -> Result<(), HostError> {
         self.files.begin_pass();
         self.accounts.forget();
-        let Some(Machine { systemd, packages }) = &self.machine else { return Ok(()) };
+        let Some(Machine { systemd, packages, docker }) = &self.machine else { return Ok(()) };
+        docker.begin_pass();
         let (packages, units) =
             tokio::join!(packages.prepare(&wanted.packages), systemd.prepare(&wanted.units));
         packages.and(units)
@@ -217,8 +249,35 @@ impl Read for ReadOnlyHost {
         self.systemd()?.unit(name).await
     }
 
+    async fn container(&self, name: &str) -> Result<Option<ContainerNow>, HostError> {
+        Box::pin(self.docker()?.container(name)).await
+    }
+
+    async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError> {
+        Box::pin(self.docker()?.inspect(listed)).await
+    }
+
+    async fn network(&self, name: &str) -> Result<Option<NetworkNow>, HostError> {
+        Box::pin(self.docker()?.network(name)).await
+    }
+
+    async fn network_users(&self, name: &str) -> Result<BTreeSet<String>, HostError> {
+        Box::pin(self.docker()?.network_users(name)).await
+    }
+
+    async fn volume(&self, name: &str) -> Result<Option<VolumeNow>, HostError> {
+        Box::pin(self.docker()?.volume(name)).await
+    }
+
+    async fn image(&self, reference: &ImageReference) -> Result<Option<ImageNow>, HostError> {
+        Box::pin(self.docker()?.image(reference)).await
+    }
+
     fn finish(&self) {
         self.files.forget_directories();
+        if let Some(machine) = &self.machine {
+            machine.docker.finish();
+        }
     }
 }
 
@@ -262,6 +321,30 @@ impl Read for LocalHost {
 
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {
         self.read.unit(name).await
+    }
+
+    async fn container(&self, name: &str) -> Result<Option<ContainerNow>, HostError> {
+        self.read.container(name).await
+    }
+
+    async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError> {
+        self.read.inspect(listed).await
+    }
+
+    async fn network(&self, name: &str) -> Result<Option<NetworkNow>, HostError> {
+        self.read.network(name).await
+    }
+
+    async fn network_users(&self, name: &str) -> Result<BTreeSet<String>, HostError> {
+        self.read.network_users(name).await
+    }
+
+    async fn volume(&self, name: &str) -> Result<Option<VolumeNow>, HostError> {
+        self.read.volume(name).await
+    }
+
+    async fn image(&self, reference: &ImageReference) -> Result<Option<ImageNow>, HostError> {
+        self.read.image(reference).await
     }
 
     fn finish(&self) {
@@ -318,6 +401,8 @@ impl Write for LocalHost {
             Action::AwaitHealth { unit, health } => {
                 self.read.systemd()?.await_health(unit, health, &self.outside).await
             }
+            // It is large, and seldom needed.
+            Action::Docker(action) => Box::pin(self.read.docker()?.run(action, expects)).await,
         }
     }
 

@@ -5,12 +5,14 @@ use std::{
     sync::Arc,
 };
 
-use holdfast_schema::{AbsolutePath, ContentSource, FileMode, Sha256, UnitName};
+use holdfast_schema::{AbsolutePath, ContentSource, FileMode, ImageReference, Sha256, UnitName};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 mod accounts;
 pub mod clock;
 mod command;
+mod docker;
 pub mod error;
 mod facts;
 #[cfg(test)]
@@ -26,6 +28,9 @@ mod rescue;
 mod systemd;
 pub mod watch;
 
+pub use docker::{
+    CONFIG_LABEL, ContainerNow, ContainerWas, ImageNow, NetworkNow, NetworkWas, RESOURCE_LABEL, VolumeNow,
+};
 pub use error::{HostError, Retry};
 pub use local::{LocalHost, ReadOnlyHost};
 pub use rescue::Rescue;
@@ -69,6 +74,24 @@ pub trait Read {
 
     /// A unit's state, from batched reads.
     async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError>;
+
+    /// A container by its name, from one list of all; `None` if there is none.
+    async fn container(&self, name: &str) -> Result<Option<ContainerNow>, HostError>;
+
+    /// All that the Docker engine says of a container, as its API has it. Kept while the list tells the same.
+    async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError>;
+
+    /// A network of the Docker engine by its name, from one list of all.
+    async fn network(&self, name: &str) -> Result<Option<NetworkNow>, HostError>;
+
+    /// The names of the containers that are in a network, running or not.
+    async fn network_users(&self, name: &str) -> Result<BTreeSet<String>, HostError>;
+
+    /// A volume of the Docker engine by its name, from one list of all.
+    async fn volume(&self, name: &str) -> Result<Option<VolumeNow>, HostError>;
+
+    /// An image, if the Docker engine has it, from one list of all.
+    async fn image(&self, reference: &ImageReference) -> Result<Option<ImageNow>, HostError>;
 
     /// Ends a pass: closes what it kept open on the host, such as directories, which would keep a filesystem from being
     /// unmounted. What it knows stays until the next [`Read::prepare`].
@@ -208,6 +231,8 @@ pub enum Expected {
     /// A node with just this stat at the action's path. Of a directory only identity, owner, group and mode count: its
     /// times and size change with every file in it.
     Node(Stat),
+    /// A container with just this id at the action's name.
+    Object(String),
 }
 
 impl Expected {
@@ -220,7 +245,7 @@ impl Expected {
                 identity(was) == identity(now)
             }
             (Self::Node(was), Node::File { stat: now, .. } | Node::Symlink { stat: now, .. }) => was == now,
-            (Self::Nothing | Self::Node(_), _) => false,
+            (Self::Nothing | Self::Node(_) | Self::Object(_), _) => false,
         }
     }
 }

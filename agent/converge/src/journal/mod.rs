@@ -16,7 +16,7 @@ use holdfast_schema::{AbsolutePath, ResourceId, Sha256, UnitName};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    host::{PackageNow, Stat, UnitNow},
+    host::{ContainerWas, NetworkWas, PackageNow, Stat, UnitNow},
     plan::{Action, Step, step::Owned},
 };
 
@@ -67,6 +67,20 @@ pub enum Before {
         /// The state of each.
         was: BTreeMap<String, PackageNow>,
     },
+    /// A network of the Docker engine.
+    Network {
+        /// Its name.
+        name: String,
+        /// What it was; `None` if there was none.
+        was: Option<NetworkWas>,
+    },
+    /// A container.
+    Container {
+        /// Its name.
+        name: String,
+        /// What it was; `None` if there was none.
+        was: Option<Box<ContainerWas>>,
+    },
 }
 
 /// What is at a path, as far as it can be put back.
@@ -112,6 +126,10 @@ pub enum Target {
     Unit(UnitName),
     /// The packages.
     Packages,
+    /// A network of the Docker engine.
+    Network(String),
+    /// A container.
+    Container(String),
 }
 
 impl Before {
@@ -121,6 +139,8 @@ impl Before {
             Self::Path { path, .. } => Target::Path(path.clone()),
             Self::Unit { unit, .. } => Target::Unit(unit.clone()),
             Self::Packages { .. } => Target::Packages,
+            Self::Network { name, .. } => Target::Network(name.clone()),
+            Self::Container { name, .. } => Target::Container(name.clone()),
         }
     }
 }
@@ -139,6 +159,11 @@ impl Target {
             Action::EnableUnit { unit, .. }
             | Action::MaskUnit { unit, .. }
             | Action::ControlUnit { unit, .. } => Self::Unit(unit.clone()),
+            Action::Docker(action) => match (action.container(), action.network()) {
+                (Some(container), _) => Self::Container(container.to_owned()),
+                (None, Some(network)) => Self::Network(network.to_owned()),
+                (None, None) => return None,
+            },
             Action::ReloadManager | Action::AwaitHealth { .. } => return None,
         })
     }
@@ -208,7 +233,10 @@ impl Recorded {
     pub fn paths(&self) -> impl Iterator<Item = &AbsolutePath> {
         self.befores.iter().filter_map(|before| match before {
             Before::Path { path, .. } => Some(path),
-            Before::Unit { .. } | Before::Packages { .. } => None,
+            Before::Unit { .. }
+            | Before::Packages { .. }
+            | Before::Network { .. }
+            | Before::Container { .. } => None,
         })
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 use holdfast_schema::{
     AbsolutePath, HostState, KindName, ResourceId, Sha256,
-    spec::{Ensure, PackageEnsure, Spec},
+    spec::{Ensure, Spec},
 };
 
 use crate::{
@@ -19,13 +19,18 @@ use crate::{
 };
 
 pub(crate) mod access;
+pub(crate) mod container;
 pub(crate) mod directory;
+pub(crate) mod docker;
 pub(crate) mod file;
+pub(crate) mod image;
 pub(crate) mod marks;
+pub(crate) mod network;
 pub(crate) mod package;
 mod refusal;
 pub(crate) mod symlink;
 pub(crate) mod unit;
+pub(crate) mod volume;
 
 pub use refusal::Refusal;
 
@@ -112,6 +117,10 @@ pub(crate) async fn examine(
         KindName::Symlink => look::<symlink::Symlink>(id, want, print, around, host).await,
         KindName::Package => look::<package::Package>(id, want, print, around, host).await,
         KindName::Unit => look::<unit::Unit>(id, want, print, around, host).await,
+        KindName::Image => look::<image::Image>(id, want, print, around, host).await,
+        KindName::Network => look::<network::Network>(id, want, print, around, host).await,
+        KindName::Volume => look::<volume::Volume>(id, want, print, around, host).await,
+        KindName::Container => look::<container::Container>(id, want, print, around, host).await,
     }
 }
 
@@ -143,18 +152,15 @@ pub(crate) fn claims(spec: &Spec, claim: &mut dyn FnMut(&AbsolutePath, Option<Sh
             claim(&link.path, Some(Sha256::of(link.target.as_bytes())));
         }
         Spec::Unit(unit) if unit.ensure == Ensure::Present => unit::claims(unit, claim),
-        Spec::File(_) | Spec::Directory(_) | Spec::Symlink(_) | Spec::Unit(_) | Spec::Package(_) => {}
-    }
-}
-
-/// Whether a resource is declared to be absent.
-pub(crate) fn is_absent(spec: &Spec) -> bool {
-    match spec {
-        Spec::File(file) => file.ensure == Ensure::Absent,
-        Spec::Directory(directory) => directory.ensure == Ensure::Absent,
-        Spec::Symlink(link) => link.ensure == Ensure::Absent,
-        Spec::Package(package) => package.ensure != PackageEnsure::Present,
-        Spec::Unit(unit) => unit.ensure == Ensure::Absent,
+        Spec::File(_)
+        | Spec::Directory(_)
+        | Spec::Symlink(_)
+        | Spec::Unit(_)
+        | Spec::Package(_)
+        | Spec::Image(_)
+        | Spec::Network(_)
+        | Spec::Volume(_)
+        | Spec::Container(_) => {}
     }
 }
 

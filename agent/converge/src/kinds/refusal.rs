@@ -53,6 +53,24 @@ pub enum Refusal {
         /// Its `UnitFileState`.
         state: String,
     },
+    /// An image that may not be pulled, or cannot be.
+    #[error("the Docker engine does not have the image {image}, and it is not to be pulled")]
+    ImageMissing {
+        /// Which image.
+        image: String,
+    },
+    /// A volume that is there and is not as declared.
+    #[error("the volume {volume} has {field} {found}, not {wanted}")]
+    VolumeDiffers {
+        /// Which volume.
+        volume: String,
+        /// What differs.
+        field: String,
+        /// What it is.
+        found: String,
+        /// What is declared.
+        wanted: String,
+    },
 }
 
 impl Refusal {
@@ -65,17 +83,19 @@ impl Refusal {
             Self::ForeignName { .. } => "E_FOREIGN_NAME",
             Self::NotEmpty { .. } => "E_NOT_EMPTY",
             Self::NotEnablable { .. } => "E_NOT_ENABLABLE",
+            Self::ImageMissing { .. } => "E_IMAGE_MISSING",
+            Self::VolumeDiffers { .. } => "E_VOLUME_DIFFERS",
         }
     }
 
     /// When trying again makes sense.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::NoSuchAccount { .. } => Retry::Soon,
+            Self::NoSuchAccount { .. } | Self::ImageMissing { .. } => Retry::Soon,
             Self::PurgeLimit { .. } | Self::NotEmpty { .. } | Self::NotEnablable { .. } => {
                 Retry::NextRevision
             }
-            Self::InTheWay { .. } | Self::ForeignName { .. } => Retry::Never,
+            Self::InTheWay { .. } | Self::ForeignName { .. } | Self::VolumeDiffers { .. } => Retry::Never,
         }
     }
 
@@ -87,6 +107,12 @@ impl Refusal {
             Self::PurgeLimit { .. } => "declare what should stay, or raise `purge_limit`",
             Self::ForeignName { .. } => "rename or remove it by hand",
             Self::NotEmpty { .. } => "empty it, or set `purge = true` to remove all that is in it",
+            Self::ImageMissing { .. } => {
+                "bring the image to the engine (`docker load`), or name it by its registry and digest and let it be pulled"
+            }
+            Self::VolumeDiffers { .. } => {
+                "a volume holds data and is never made anew: declare what it is, or move its data and remove it by hand"
+            }
             Self::NotEnablable { .. } => "give the unit an [Install] section, or do not set `enabled`",
         }
     }

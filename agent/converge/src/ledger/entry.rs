@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_schema::{AbsolutePath, ResourceSet, Sha256};
+use holdfast_schema::{AbsolutePath, ImageReference, ResourceSet, Sha256};
 use serde::{Deserialize, Serialize};
 
 /// What is remembered of one resource.
@@ -11,12 +11,27 @@ pub struct Entry {
     /// The paths that it put on the host or found there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<Mark>,
+    /// Whether Holdfast made, or is about to make, the thing itself where that is no path: a container, a network, a volume.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub made: bool,
+    /// The one image that a tag stood for when it was looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<Box<Pinned>>,
     /// What it needed: removals run in the reverse order.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub needs: ResourceSet,
     /// What a running unit was last started with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<Box<Started>>,
+}
+
+/// A tag and what it stood for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pinned {
+    /// The image as it is declared.
+    pub declared: ImageReference,
+    /// The same with its digest, or by its id where no registry has it.
+    pub image: ImageReference,
 }
 
 /// One path of a resource.
@@ -72,7 +87,7 @@ impl Entry {
 
     /// Whether Holdfast made anything that this entry speaks of.
     pub fn made_something(&self) -> bool {
-        self.marks.iter().any(|mark| mark.origin != Origin::Found)
+        self.made || self.marks.iter().any(|mark| mark.origin != Origin::Found)
     }
 }
 
@@ -108,6 +123,10 @@ pub enum Lesson {
         /// Which path.
         path: AbsolutePath,
     },
+    /// Whether Holdfast made the thing itself.
+    Made(bool),
+    /// What a tag stands for.
+    Pinned(Box<Pinned>),
     /// What a unit runs with.
     Started(Box<Started>),
     /// A unit does not run, and nothing is owed to it.

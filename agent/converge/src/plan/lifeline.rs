@@ -92,14 +92,19 @@ pub fn touched(recorded: &Recorded, states: &[&HostState]) -> Option<String> {
                 resource.confirm && id.kind == holdfast_schema::KindName::Unit && id.name == unit.as_str()
             })
         }
-        Before::Packages { .. } => false,
+        Before::Container { name, .. } => {
+            let id = holdfast_schema::ResourceId::new(holdfast_schema::KindName::Container, name.clone());
+            states.iter().filter_map(|state| state.resources.get(&id)).any(|resource| resource.confirm)
+        }
+        Before::Network { .. } | Before::Packages { .. } => false,
     };
     let changed = |before: &Before| match before {
         Before::Path { path, .. } => (asked(before) || is_path(path.as_str())).then(|| path.to_string()),
         Before::Unit { unit, .. } => {
             (asked(before) || begins(&UNITS, unit.as_str())).then(|| unit.to_string())
         }
-        Before::Packages { .. } => None,
+        Before::Container { name, .. } => asked(before).then(|| format!("container {name}")),
+        Before::Network { .. } | Before::Packages { .. } => None,
     };
     let package = |name: &String| {
         let asked = states.iter().flat_map(|state| &state.resources).any(|(id, resource)| {

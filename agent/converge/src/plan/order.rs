@@ -134,7 +134,12 @@ impl Removals<'_, '_> {
         self.under(|resource| match &resource.spec {
             Spec::File(_) | Spec::Symlink(_) => true,
             Spec::Directory(directory) => directory.ensure == Ensure::Absent,
-            Spec::Package(_) | Spec::Unit(_) => false,
+            Spec::Package(_)
+            | Spec::Unit(_)
+            | Spec::Image(_)
+            | Spec::Network(_)
+            | Spec::Volume(_)
+            | Spec::Container(_) => false,
         })
     }
 
@@ -142,7 +147,14 @@ impl Removals<'_, '_> {
     fn purged(&self) -> BTreeMap<&ResourceId, &ResourceId> {
         self.under(|resource| match &resource.spec {
             Spec::Directory(directory) => directory.ensure == Ensure::Present && directory.purge,
-            Spec::File(_) | Spec::Symlink(_) | Spec::Package(_) | Spec::Unit(_) => false,
+            Spec::File(_)
+            | Spec::Symlink(_)
+            | Spec::Package(_)
+            | Spec::Unit(_)
+            | Spec::Image(_)
+            | Spec::Network(_)
+            | Spec::Volume(_)
+            | Spec::Container(_) => false,
         })
     }
 

@@ -41,7 +41,7 @@ pub(super) fn sort(mut items: Vec<Item<'_>>) -> Vec<Item<'_>> {
 /// The longest sequence in which everything comes after what it waits for; see Kahn, "Topological sorting" (1962).
 fn settled(items: &[Item<'_>]) -> Vec<usize> {
     let rank = |item: &Item<'_>| match (item.declared, item.id.kind) {
-        (None, KindName::Unit) => 0_u8,
+        (None, KindName::Unit | KindName::Container) => 0_u8,
         (Some(_), _) => 1,
         (None, _) => 2,
     };

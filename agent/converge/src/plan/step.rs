@@ -11,6 +11,7 @@ use holdfast_schema::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::DockerAction;
 use crate::host::Expected;
 
 /// One change to the host. Only `host/` interprets it.
@@ -97,6 +98,8 @@ pub enum Action {
         /// How to know.
         health: Health,
     },
+    /// Changes what the Docker engine keeps.
+    Docker(DockerAction),
 }
 
 /// Resolved owner, group and mode.
@@ -236,7 +239,8 @@ impl Action {
             | Self::EnableUnit { .. }
             | Self::MaskUnit { .. }
             | Self::ControlUnit { .. }
-            | Self::AwaitHealth { .. } => false,
+            | Self::AwaitHealth { .. }
+            | Self::Docker(_) => false,
         }
     }
 }

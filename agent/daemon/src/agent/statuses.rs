@@ -68,6 +68,7 @@ impl Agent {
             problems,
             summary: self.pass.summary(),
             resources: self.pass.resources(),
+            images: self.memory.ledger.pinned(),
             pause: self.memory.pause.as_ref(),
             facts: self.facts.clone(),
         })

@@ -8,7 +8,7 @@ use holdfast_converge::{
     journal::{Before, Recorded},
     plan::lifeline,
 };
-use holdfast_schema::{HostState, state::OnFailure, status::StatusProblem};
+use holdfast_schema::{HostState, KindName, ResourceId, state::OnFailure, status::StatusProblem};
 use holdfast_trust::ObjectId;
 
 use super::{Agent, now, rfc3339};
@@ -18,6 +18,11 @@ use crate::{
     revision::one_line,
     trial::{self, Judgement, Phase, Quarantine, Window},
 };
+
+/// Whether a state speaks of a resource.
+fn declares(state: &HostState, kind: KindName, name: &str) -> bool {
+    state.resources.contains_key(&ResourceId::new(kind, name))
+}
 
 /// What is there while an old agent could be put back, and once it was.
 const RESCUE: &str = "rescue";
@@ -186,6 +191,8 @@ impl Agent {
         let mut recorded = Recorded { befores: self.recorded().befores, ..Recorded::default() };
         recorded.befores.retain(|before| match before {
             Before::Path { resource, .. } => !next.resources.contains_key(resource),
+            Before::Network { name, .. } => !declares(next, KindName::Network, name),
+            Before::Container { name, .. } => !declares(next, KindName::Container, name),
             Before::Unit { .. } | Before::Packages { .. } => false,
         });
         let files = JournalFiles::new(self.memory.store());

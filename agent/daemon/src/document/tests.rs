@@ -11,6 +11,7 @@ fn parts(host: &HostName) -> Parts<'_> {
         problems: Vec::new(),
         summary: Summary::default(),
         resources: Vec::new(),
+        images: Vec::new(),
         pause: None,
         facts: Facts::sample(),
     }

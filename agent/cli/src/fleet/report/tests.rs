@@ -106,6 +106,7 @@ fn status(host: &str, applied: Option<ObjectId>, time: &str) -> Status {
         summary: Summary::default(),
         problem: vec![],
         resource: vec![],
+        image: vec![],
         facts: Facts::sample(),
     }
 }

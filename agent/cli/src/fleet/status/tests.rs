@@ -27,6 +27,7 @@ fn host(name: &str, signature: SignatureState, result: PassResult) -> Host {
         summary: Summary::default(),
         problem: vec![],
         resource: vec![],
+        image: vec![],
         facts: Facts::sample(),
     };
     Host {

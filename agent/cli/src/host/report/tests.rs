@@ -26,6 +26,7 @@ fn status() -> Status {
         summary: Summary { same: 12, changed: 2, ..Summary::default() },
         problem: vec![],
         resource: vec![],
+        image: vec![],
         facts: Facts::sample(),
     }
 }

@@ -21,6 +21,8 @@ fn scene() -> Scene {
     let unit = scene.service("app.service", "[Service]\n").as_unit();
     unit.restart_on.insert(id("file:/etc/app/conf"));
     scene.unit("other.service").as_unit().enabled = Some(true);
+    scene.network("front");
+    scene.container("shop", "shop:1");
     scene
 }
 
@@ -68,6 +70,8 @@ fn units_packages_and_all() {
     let units = Touched { all_units: true, ..Touched::default() };
     assert_eq!(names(&units), ["unit:app.service", "unit:other.service"]);
     assert_eq!(names(&Touched { packages: true, ..Touched::default() }), ["package:app"]);
+    assert_eq!(names(&Touched { docker: true, ..Touched::default() }), ["network:front", "container:shop"]);
+    assert!(watched(&scene().state).docker);
     assert_eq!(
         names(&Touched { everything: true, ..Touched::default() }).len(),
         scene().state.resources.len()

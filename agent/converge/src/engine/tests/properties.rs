@@ -7,10 +7,11 @@ use holdfast_schema::{
     state::Mode,
 };
 use proptest::prelude::*;
+use serde_json::json;
 
 use crate::{
     host::{
-        PackageNow,
+        NetworkNow, PackageNow,
         fake::{FakeHost, Supply},
         faulty::{Fault, Faulty, MemoryStore, StoreOn},
     },
@@ -28,24 +29,25 @@ pub(super) struct World {
     unit: u8,
     drop_in: bool,
     watch: u8,
+    container: u8,
     audit: u8,
 }
 
 prop_compose! {
     pub(super) fn world()(
         directory in 0..4_u8, file in 0..6_u8, shape in 0..5_u8, link in 0..3_u8, package in 0..5_u8,
-        unit in 0..6_u8, drop_in: bool, watch in 0..4_u8,
+        unit in 0..6_u8, drop_in: bool, watch in 0..4_u8, container in 0..9_u8,
     ) -> World {
-        World { directory, file, shape, link, package, unit, drop_in, watch, audit: 0 }
+        World { directory, file, shape, link, package, unit, drop_in, watch, container, audit: 0 }
     }
 }
 
 /// What is on the host before Holdfast comes: a bit each.
-pub(super) fn found() -> impl Strategy<Value = u8> {
-    any::<u8>()
+pub(super) fn found() -> impl Strategy<Value = u16> {
+    any::<u16>()
 }
 
-pub(super) fn host(found: u8) -> FakeHost {
+pub(super) fn host(found: u16) -> FakeHost {
     let host = FakeHost::new();
     let has = |bit: u8| found & (1 << bit) != 0;
     {
@@ -74,6 +76,19 @@ pub(super) fn host(found: u8) -> FakeHost {
         }
         if has(7) {
             inner.bring_unit("u.service");
+        }
+        let docker = &mut inner.docker;
+        docker.images.insert("one".to_owned(), "sha256:one".to_owned());
+        docker.images.insert("broken".to_owned(), "sha256:broken".to_owned());
+        docker.registry.insert("two".to_owned(), "sha256:two".to_owned());
+        docker.broken.insert("broken".to_owned());
+        docker.networks.insert("bridge".to_owned(), NetworkNow::default());
+        if has(8) {
+            docker.networks.insert("nn".to_owned(), NetworkNow::default());
+        }
+        if has(9) {
+            let limits = json!({ "Memory": 3, "MemorySwap": 6, "RestartPolicy": { "Name": "no", "MaximumRetryCount": 0 } });
+            docker.run_by_hand("cc", json!({ "Image": "one", "Env": ["A=1"], "HostConfig": limits }));
         }
     }
     host
@@ -140,6 +155,23 @@ pub(super) fn scene(world: &World) -> Scene {
                 unit.restart_on.extend(watched.iter().take(1).cloned());
                 unit.reload_on.extend(watched.into_iter().skip(1));
             }
+        }
+    }
+    if world.container > 0 {
+        scene.network("nn");
+        let container = scene.container("cc", "one");
+        container.needs = [id("network:nn")].into();
+        let want = container.as_container();
+        want.networks = ["nn".to_owned()].into();
+        match world.container {
+            1 => {}
+            2 => want.config.image = Some("two".parse().unwrap()),
+            3 => drop(want.config.environment.insert("A".to_owned(), "1".to_owned())),
+            4 => want.limits.memory = Some(7),
+            5 => want.running = false,
+            6 => want.ensure = Ensure::Absent,
+            7 => want.networks = ["bridge".to_owned(), "nn".to_owned()].into(),
+            _ => want.config.image = Some("broken".parse().unwrap()),
         }
     }
     for (number, resource) in scene.state.resources.values_mut().enumerate() {

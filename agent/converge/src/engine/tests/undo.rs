@@ -14,6 +14,9 @@ use crate::{
     testing::{AsSpec as _, Scene, block_on, id, path, shorts},
 };
 
+const OLD_IMAGE: &str = "shop:1";
+const NEW_IMAGE: &str = "shop:2";
+
 /// The host without units of which the manager has only a memory.
 fn picture(host: &FakeHost) -> std::collections::BTreeMap<String, String> {
     let mut picture = host.inner().picture();
@@ -47,7 +50,28 @@ fn a_little_of_everything() -> (Scene, FakeHost) {
         inner.directory("/etc/old");
         inner.file("/etc/old/in", b"in it");
         inner.bring_unit("app.service");
+        for (image, id) in [(OLD_IMAGE, "sha256:old"), (NEW_IMAGE, "sha256:new")] {
+            inner.docker.images.insert(image.to_owned(), id.to_owned());
+        }
+        for network in ["theirs", "bridge"] {
+            inner.docker.networks.insert(network.to_owned(), crate::host::NetworkNow::default());
+        }
+        let host = serde_json::json!({
+            "NetworkMode": "theirs", "Memory": 5, "MemorySwap": 10, "RestartPolicy": { "Name": "no", "MaximumRetryCount": 0 },
+        });
+        for name in ["changed", "updated", "removed"] {
+            let body = serde_json::json!({ "Image": OLD_IMAGE, "Env": ["A=1"], "HostConfig": host });
+            inner.docker.run_by_hand(name, body);
+        }
     }
+    scene.network("ours");
+    let changed = scene.container("changed", NEW_IMAGE);
+    changed.as_container().networks = ["ours".to_owned()].into();
+    changed.needs = [id("network:ours")].into();
+    let updated = scene.container("updated", OLD_IMAGE).as_container();
+    (updated.limits.memory, updated.networks) = (Some(7), ["bridge".to_owned(), "theirs".to_owned()].into());
+    scene.container("removed", OLD_IMAGE).as_container().ensure = holdfast_schema::spec::Ensure::Absent;
+    scene.container("new", NEW_IMAGE);
     scene.file("/etc/conf", "ours");
     scene.symlink("/etc/link", "elsewhere");
     scene.directory("/etc/new");
@@ -90,6 +114,7 @@ fn everything_that_a_pass_did_is_taken_back() {
     assert_eq!(
         shorts(&host.take_done()),
         [
+            "remove new",
             "stop other.service",
             "disable other.service",
             "remove /etc/systemd/system/other.service",
@@ -105,6 +130,13 @@ fn everything_that_a_pass_did_is_taken_back() {
             "reload manager",
             "enable app.service",
             "restart app.service",
+            "put changed stopped",
+            "start changed",
+            "put removed stopped",
+            "start removed",
+            "update updated",
+            "disconnect updated bridge",
+            "remove network ours",
         ]
     );
     // What is back needs nothing more.

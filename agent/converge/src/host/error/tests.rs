@@ -33,6 +33,10 @@ fn every_code_is_explained() {
         HostError::ManagerGone { source: "gone".into() },
         HostError::Unit { unit: text(), reason: text() },
         HostError::Unhealthy { unit: text(), reason: text() },
+        HostError::DockerGone { socket: text(), source: io::ErrorKind::NotFound.into() },
+        HostError::Docker { tried: text(), reason: text() },
+        HostError::ImagePull { image: text(), reason: text() },
+        HostError::Container { container: text(), reason: text() },
         HostError::Rescue { verb: text(), reason: text() },
         HostError::Unsupported { what: text() },
     ];

@@ -66,6 +66,7 @@ impl Inner {
             Action::MaskUnit { unit, mask } => self.mask(unit, *mask)?,
             Action::ControlUnit { unit, verb, health } => self.control(unit, *verb, health.as_ref())?,
             Action::AwaitHealth { unit, .. } => self.healthy(unit)?,
+            Action::Docker(action) => self.docker.act(action, expects)?,
         }
         Ok(())
     }

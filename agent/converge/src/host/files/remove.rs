@@ -125,7 +125,7 @@ fn is_directory(place: &Place<'_>, staged: &Staged<'_>) -> bool {
 
 fn absent(path: &AbsolutePath, expects: &Expected) -> Result<(), HostError> {
     match expects {
-        Expected::Node(_) => Err(HostError::Changed { what: path.to_string() }),
+        Expected::Node(_) | Expected::Object(_) => Err(HostError::Changed { what: path.to_string() }),
         Expected::Anything | Expected::Nothing => Ok(()),
     }
 }

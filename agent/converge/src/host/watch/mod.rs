@@ -1,5 +1,5 @@
 //! Listens to whoever knows of a change: the kernel for paths and mounts, the service manager for units, the package
-//! manager's database for packages.
+//! manager's database for packages, the Docker engine for what it keeps.
 //!
 //! It only says what may have changed. Whether it has, and what to do about it, is for a pass over the resources that are
 //! concerned. What comes in a burst is told once; what cannot be followed any more is told as [`Touched::everything`].
@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     HostError,
+    docker::Events,
     files::Files,
     systemd::{Signal, Signals},
 };
@@ -60,9 +61,12 @@ pub struct Watched {
     pub units: BTreeSet<UnitName>,
     /// Whether packages are.
     pub packages: bool,
+    /// Whether what the Docker engine keeps is.
+    pub docker: bool,
 }
 
 /// What may have changed.
+#[expect(clippy::struct_excessive_bools, reason = "each says of another sort of thing that it may have")]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Touched {
     /// Paths, each with all that is under it.
@@ -73,6 +77,8 @@ pub struct Touched {
     pub all_units: bool,
     /// Any package.
     pub packages: bool,
+    /// Anything that the Docker engine keeps.
+    pub docker: bool,
     /// Anything: more happened than could be followed.
     pub everything: bool,
 }
@@ -106,6 +112,7 @@ pub struct Watch {
 struct Machine {
     mounts: Mounts,
     signals: Signals,
+    docker: Box<Events>,
 }
 
 impl Watch {
@@ -113,7 +120,11 @@ impl Watch {
     pub(super) fn new(files: Rc<Files>, machine: bool) -> Result<Self, HostError> {
         let watching = |source| HostError::Io { tried: "watch for changes".to_owned(), source };
         let machine = if machine {
-            Some(Machine { mounts: Mounts::new().map_err(watching)?, signals: Signals::default() })
+            Some(Machine {
+                mounts: Mounts::new().map_err(watching)?,
+                signals: Signals::default(),
+                docker: Box::default(),
+            })
         } else {
             None
         };
@@ -147,6 +158,7 @@ impl Watch {
         }
         if let Some(machine) = &mut self.machine {
             machine.signals.set(&watched.units);
+            machine.docker.set(watched.docker);
         }
         self.watched = watched;
         self.directories.set(directories)
@@ -161,9 +173,9 @@ impl Watch {
         loop {
             let due = self.due.map(|due| due.max(self.not_before));
             let due = [due, self.packages_due].into_iter().flatten().min();
-            let (mounts, signals) = match &mut self.machine {
-                Some(machine) => (Some(&mut machine.mounts), Some(&mut machine.signals)),
-                None => (None, None),
+            let (mounts, signals, docker) = match &mut self.machine {
+                Some(Machine { mounts, signals, docker }) => (Some(mounts), Some(signals), Some(docker)),
+                None => (None, None, None),
             };
             tokio::select! {
                 () = until(due) => {}
@@ -171,6 +183,10 @@ impl Watch {
                 changed = self.directories.next(), if self.due.is_none() => self.note_paths(changed),
                 signal = or_never(signals.map(Signals::next)) => self.note_signal(signal),
                 changed = or_never(mounts.map(Mounts::next)) => self.note_mounts(&changed),
+                () = or_never(docker.map(|docker| docker.next())) => {
+                    self.pending.docker = true;
+                    self.is_due_in_a_burst();
+                }
             }
             let now = Instant::now();
             let ready = self.due.is_some_and(|due| due.max(self.not_before) <= now);

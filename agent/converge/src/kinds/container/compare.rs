@@ -1,0 +1,255 @@
+//! What differs between a container that is there and what is declared, field by field; what the engine or the image added
+//! does not count. Values of environment variables are never told: they may be secrets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdfast_schema::spec::{ContainerSpec, Mount, MountSource};
+use serde_json::{Map, Value, json};
+
+use super::body;
+use crate::{
+    kinds::{docker::difference, image},
+    plan::Difference,
+};
+
+/// Every difference that only a new container can remove. `image` is the id of the wanted image, if the engine has it.
+pub(super) fn differences(want: &ContainerSpec, image: Option<&str>, all: &Value) -> Vec<Difference> {
+    let mut seen = Comparison { all, found: Vec::new() };
+    seen.image(want, image);
+    let config = &want.config;
+    seen.words("entrypoint", "/Config/Entrypoint", config.entrypoint.as_ref());
+    seen.words("command", "/Config/Cmd", config.command.as_ref());
+    seen.environment(&config.environment);
+    if !config.ports.is_empty() {
+        seen.ports(&body::bindings(&config.ports));
+    }
+    for (path, mount) in &config.mounts {
+        seen.mount(path.as_str(), mount);
+    }
+    if let Some(check) = &config.healthcheck {
+        seen.subset("healthcheck", "/Config/Healthcheck", &body::healthcheck(check));
+    }
+    seen.subset("labels", "/Config/Labels", &json!(config.labels));
+    seen.text("user", "/Config/User", config.user.as_deref());
+    seen.text("working_dir", "/Config/WorkingDir", config.working_dir.as_deref());
+    seen.text("hostname", "/Config/Hostname", config.hostname.as_deref());
+    seen.text("stop_signal", "/Config/StopSignal", config.stop_signal.as_deref());
+    seen.number(
+        "stop_grace_period",
+        "/Config/StopTimeout",
+        config.stop_grace_period.map(|wait| wait.as_secs()),
+    );
+    if let Some(log) = &config.logging {
+        seen.text("logging.driver", "/HostConfig/LogConfig/Type", Some(&log.driver));
+        seen.subset("logging.options", "/HostConfig/LogConfig/Config", &json!(log.options));
+    }
+    seen.set("cap_add", "/HostConfig/CapAdd", &config.cap_add);
+    seen.set("cap_drop", "/HostConfig/CapDrop", &config.cap_drop);
+    seen.set("security_opt", "/HostConfig/SecurityOpt", &config.security_opt);
+    seen.flag("privileged", "/HostConfig/Privileged", config.privileged);
+    seen.flag("read_only", "/HostConfig/ReadonlyRootfs", config.read_only);
+    seen.flag("init", "/HostConfig/Init", config.init);
+    seen.number("shm_size", "/HostConfig/ShmSize", config.shm_size);
+    for (name, limit) in &config.ulimits {
+        let wanted = json!({ "Name": name, "Soft": limit.soft, "Hard": limit.hard });
+        seen.member("ulimits", "/HostConfig/Ulimits", name, &wanted);
+    }
+    seen.subset("sysctls", "/HostConfig/Sysctls", &json!(config.sysctls));
+    for device in &config.devices {
+        let wanted = json!({
+            "PathOnHost": device.host, "PathInContainer": device.container, "CgroupPermissions": device.permissions,
+        });
+        seen.member("devices", "/HostConfig/Devices", device.host.as_str(), &wanted);
+    }
+    let dns: BTreeSet<String> = config.dns.iter().map(ToString::to_string).collect();
+    seen.set("dns", "/HostConfig/Dns", &dns);
+    let hosts = config.extra_hosts.iter().map(|(name, address)| format!("{name}:{address}")).collect();
+    seen.set("extra_hosts", "/HostConfig/ExtraHosts", &hosts);
+    for (network, endpoint) in
+        all.pointer("/NetworkSettings/Networks").and_then(Value::as_object).into_iter().flatten()
+    {
+        if want.networks.contains(network) && !body::is_alone(network) {
+            let aliases = texts(endpoint.get("Aliases"));
+            if let Some(alias) = config.aliases.iter().find(|alias| !aliases.contains(alias.as_str())) {
+                seen.found.push(difference("aliases", "none", format!("{alias} in {network}")));
+            }
+        }
+    }
+    seen.found
+}
+
+/// A container under comparison.
+struct Comparison<'a> {
+    all: &'a Value,
+    found: Vec<Difference>,
+}
+
+impl Comparison<'_> {
+    fn differ(&mut self, field: &str, from: impl Into<String>, to: impl Into<String>) {
+        self.found.push(difference(field, from, to));
+    }
+
+    fn image(&mut self, want: &ContainerSpec, wanted: Option<&str>) {
+        let Some(reference) = &want.config.image else { return };
+        let named = self.all.pointer("/Config/Image").and_then(Value::as_str).unwrap_or_default();
+        let id = self.all.get("Image").and_then(Value::as_str).unwrap_or_default();
+        let same = wanted.map_or(reference.is_pinned() && named == reference.as_str(), |wanted| wanted == id);
+        if !same {
+            let named = named.parse().map_or_else(|_| named.to_owned(), |named| image::short(&named));
+            self.differ("image", named, image::short(reference));
+        }
+    }
+
+    fn text(&mut self, field: &str, pointer: &str, want: Option<&str>) {
+        let found = self.all.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        if let Some(want) = want.filter(|want| *want != found) {
+            let found = if found.is_empty() { "none" } else { found }.to_owned();
+            self.differ(field, found, want);
+        }
+    }
+
+    fn number(&mut self, field: &str, pointer: &str, want: Option<u64>) {
+        let found = self.all.pointer(pointer).and_then(Value::as_u64);
+        if let Some(want) = want.filter(|want| Some(*want) != found) {
+            self.differ(
+                field,
+                found.map_or_else(|| "none".to_owned(), |found| found.to_string()),
+                want.to_string(),
+            );
+        }
+    }
+
+    fn flag(&mut self, field: &str, pointer: &str, want: Option<bool>) {
+        let found = self.all.pointer(pointer).and_then(Value::as_bool).unwrap_or_default();
+        if let Some(want) = want.filter(|want| *want != found) {
+            self.differ(field, found.to_string(), want.to_string());
+        }
+    }
+
+    /// Words in their order. Their values may be secrets, so only their number is told.
+    fn words(&mut self, field: &str, pointer: &str, want: Option<&Vec<String>>) {
+        let Some(want) = want else { return };
+        let found = list(self.all.pointer(pointer));
+        if found != want.iter().map(String::as_str).collect::<Vec<_>>() {
+            self.differ(field, format!("{} other words", found.len()), format!("{} words", want.len()));
+        }
+    }
+
+    fn environment(&mut self, want: &BTreeMap<String, String>) {
+        let found = texts(self.all.pointer("/Config/Env"));
+        let lacking: Vec<&str> = want
+            .iter()
+            .filter(|(name, text)| !found.contains(format!("{name}={text}").as_str()))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if !lacking.is_empty() {
+            self.differ("environment", "other values", format!("declared values of {}", lacking.join(", ")));
+        }
+    }
+
+    fn ports(&mut self, want: &Map<String, Value>) {
+        let found = self.all.pointer("/HostConfig/PortBindings").and_then(Value::as_object);
+        let flat = |bindings: &Map<String, Value>| -> BTreeSet<String> {
+            let text = |binding: &Value, field: &str| {
+                binding.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+            };
+            let all = bindings.iter().flat_map(|(target, list)| {
+                list.as_array().into_iter().flatten().map(move |binding| (target, binding))
+            });
+            all.map(|(target, binding)| {
+                let address = text(binding, "HostIp").replace("0.0.0.0", "");
+                let address = if address.is_empty() { address } else { format!("{address}:") };
+                format!("{address}{}:{}", text(binding, "HostPort"), target.trim_end_matches("/tcp"))
+            })
+            .collect()
+        };
+        let (found, want) = (found.map(flat).unwrap_or_default(), flat(want));
+        if found != want {
+            self.differ("ports", joined(&found), joined(&want));
+        }
+    }
+
+    fn mount(&mut self, path: &str, want: &Mount) {
+        let field = format!("mounts.{path}");
+        let at = |field: &str, mount: &Value| mount.get(field).and_then(Value::as_str) == Some(path);
+        let mounted = self.all.get("Mounts").and_then(Value::as_array).into_iter().flatten();
+        let found = mounted.into_iter().find(|mount| at("Destination", mount));
+        let wanted = match &want.source {
+            MountSource::Volume(name) => format!("volume {name}"),
+            MountSource::Bind(path) => format!("bind {path}"),
+            MountSource::Tmpfs(size) => format!("tmpfs of {size} bytes"),
+        };
+        let text = |mount: &Value, field: &str| {
+            mount.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let described = found.map(|mount| match text(mount, "Type").as_str() {
+            "volume" => format!("volume {}", text(mount, "Name")),
+            "tmpfs" => {
+                let declared =
+                    self.all.pointer("/HostConfig/Mounts").and_then(Value::as_array).into_iter().flatten();
+                let own = declared.into_iter().find(|mount| at("Target", mount));
+                let size = own.and_then(|own| own.pointer("/TmpfsOptions/SizeBytes")).and_then(Value::as_u64);
+                format!("tmpfs of {} bytes", size.unwrap_or_default())
+            }
+            kind => format!("{kind} {}", text(mount, "Source")),
+        });
+        let writable = found.and_then(|mount| mount.get("RW")).and_then(Value::as_bool);
+        let is_tmpfs = matches!(want.source, MountSource::Tmpfs(_));
+        if described.as_ref() != Some(&wanted) {
+            self.differ(&field, described.unwrap_or_else(|| "none".to_owned()), wanted);
+        } else if !is_tmpfs && writable == Some(want.read_only) {
+            let word = |read_only: bool| if read_only { "read-only" } else { "writable" };
+            self.differ(&field, word(!want.read_only), word(want.read_only));
+        }
+    }
+
+    fn set(&mut self, field: &str, pointer: &str, want: &BTreeSet<String>) {
+        let found = texts(self.all.pointer(pointer));
+        // The engine's own spelling has `CAP_` from 1.42 on.
+        let has =
+            |name: &String| found.contains(name.as_str()) || found.contains(format!("CAP_{name}").as_str());
+        let lacking: BTreeSet<String> = want.iter().filter(|name| !has(name)).cloned().collect();
+        if !lacking.is_empty() {
+            self.differ(field, "not there", joined(&lacking));
+        }
+    }
+
+    /// An item of a list, known by `name`.
+    fn member(&mut self, field: &str, pointer: &str, name: &str, want: &Value) {
+        let found = self.all.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+        if !found.into_iter().any(|item| item == want) {
+            self.differ(&format!("{field}.{name}"), "other", "as declared");
+        }
+    }
+
+    /// Every field of `want` is so in what is there.
+    fn subset(&mut self, field: &str, pointer: &str, want: &Value) {
+        let found = self.all.pointer(pointer);
+        for (name, value) in want.as_object().into_iter().flatten() {
+            let there = found.and_then(|found| found.get(name));
+            if there != Some(value) {
+                let shown = there.map_or_else(|| "none".to_owned(), plain);
+                self.differ(&format!("{field}.{name}"), shown, plain(value));
+            }
+        }
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn list(value: Option<&Value>) -> Vec<&str> {
+    value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+fn texts(value: Option<&Value>) -> BTreeSet<&str> {
+    list(value).into_iter().collect()
+}
+
+fn joined(set: &BTreeSet<String>) -> String {
+    if set.is_empty() {
+        return "none".to_owned();
+    }
+    set.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,147 @@
+//! What Holdfast can change in the Docker engine: part of the closed list, see [`super::Action`].
+
+use std::{collections::BTreeSet, time::Duration};
+
+use holdfast_schema::ImageReference;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One change of what the Docker engine keeps. Bodies are as the engine's API takes them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DockerAction {
+    /// Brings an image from its registry. It stays when its revision is taken back.
+    PullImage {
+        /// Which.
+        image: ImageReference,
+    },
+    /// Removes an image. It is pulled again when it is needed again.
+    RemoveImage {
+        /// Which.
+        image: ImageReference,
+    },
+    /// Makes a network.
+    CreateNetwork {
+        /// Its name.
+        name: String,
+        /// What it is.
+        body: Value,
+    },
+    /// Removes a network that no container is in.
+    RemoveNetwork {
+        /// Its name.
+        name: String,
+    },
+    /// Makes a volume. It stays when its revision is taken back, for it may hold data by then.
+    CreateVolume {
+        /// Its name.
+        name: String,
+        /// What it is.
+        body: Value,
+    },
+    /// Removes a volume with all that is in it, which nothing brings back.
+    RemoveVolume {
+        /// Its name.
+        name: String,
+    },
+    /// Puts a whole new container in place: made beside the one that is expected there, which is then stopped and removed.
+    PutContainer(Box<NewContainer>),
+    /// Changes what can be changed of a container that is there.
+    UpdateContainer {
+        /// Its name.
+        name: String,
+        /// Its limits and its restart policy.
+        body: Value,
+    },
+    /// Puts a container into a network.
+    ConnectNetwork {
+        /// The container's name.
+        container: String,
+        /// The network's name.
+        network: String,
+        /// More names for the container in it.
+        aliases: BTreeSet<String>,
+    },
+    /// Takes a container out of a network.
+    DisconnectNetwork {
+        /// The container's name.
+        container: String,
+        /// The network's name.
+        network: String,
+    },
+    /// Starts a container, and waits until it has settled and is healthy.
+    StartContainer {
+        /// Its name.
+        name: String,
+        /// How long that may take.
+        within: Duration,
+    },
+    /// Changes nothing: waits until a container that runs has settled and is healthy.
+    AwaitContainer {
+        /// Its name.
+        name: String,
+        /// How long that may take.
+        within: Duration,
+    },
+    /// Stops a container.
+    StopContainer {
+        /// Its name.
+        name: String,
+    },
+    /// Stops a container and removes it. Its volumes stay.
+    RemoveContainer {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// A container that is to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewContainer {
+    /// Its name.
+    pub name: String,
+    /// What it is, with the first of its networks.
+    pub body: Value,
+    /// The rest of its networks: the engine takes only one when it makes a container.
+    pub networks: BTreeSet<String>,
+    /// More names for it in those.
+    pub aliases: BTreeSet<String>,
+    /// Whether it is started, and how long it may then take until it has settled and is healthy.
+    pub start: Option<Duration>,
+}
+
+impl DockerAction {
+    /// The container that it changes, if it changes one.
+    pub fn container(&self) -> Option<&str> {
+        match self {
+            Self::PutContainer(new) => Some(&new.name),
+            Self::UpdateContainer { name, .. }
+            | Self::StartContainer { name, .. }
+            | Self::StopContainer { name }
+            | Self::RemoveContainer { name } => Some(name),
+            Self::ConnectNetwork { container, .. } | Self::DisconnectNetwork { container, .. } => {
+                Some(container)
+            }
+            Self::PullImage { .. }
+            | Self::RemoveImage { .. }
+            | Self::CreateNetwork { .. }
+            | Self::RemoveNetwork { .. }
+            | Self::CreateVolume { .. }
+            | Self::RemoveVolume { .. }
+            | Self::AwaitContainer { .. } => None,
+        }
+    }
+
+    /// The network that it makes or removes, if it does.
+    pub fn network(&self) -> Option<&str> {
+        match self {
+            Self::CreateNetwork { name, .. } | Self::RemoveNetwork { name } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether it makes something that is Holdfast's then.
+    pub fn makes(&self) -> bool {
+        matches!(self, Self::CreateNetwork { .. } | Self::CreateVolume { .. } | Self::PutContainer(_))
+    }
+}

@@ -1,0 +1,364 @@
+//! The small values that the kinds of the Docker engine hold.
+
+use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr};
+
+use serde_json::{Value as Json, json};
+use toml::de::DeValue;
+
+use super::choice;
+use crate::{
+    ImageReference, InvalidName, ObjectName, Problem,
+    document::{
+        decode::{Decoder, Toml},
+        field::{Field, integer, key, textual},
+    },
+    spec::{Device, Port, Protocol, Pull, Restart, Ulimit},
+    text,
+};
+
+textual!(ImageReference, "an image such as \"nginx:1.27@sha256:…\"",
+    { "type": "string", "minLength": 1, "examples": ["nginx:1.27@sha256:0123456789abcdef…"] });
+key!(ImageReference, None);
+textual!(ObjectName, "a name in Docker", { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]+$" });
+key!(ObjectName, Some("^[A-Za-z0-9][A-Za-z0-9_.-]+$"));
+
+choice!(Pull {
+    "missing" => Pull::Missing, "from its registry, if the engine does not have it";
+    "never" => Pull::Never, "only from the engine itself: something else brings it";
+});
+
+choice!(Restart {
+    "no" => Restart::No, "the engine never starts it again; Holdfast still does";
+    "always" => Restart::Always, "whenever it ends, and when the engine starts";
+    "unless-stopped" => Restart::UnlessStopped, "the same, unless somebody stopped it";
+    "on-failure" => Restart::OnFailure, "when it ends with another exit code than 0";
+});
+
+/// Makes a newtype over `String` that is a word without spaces.
+macro_rules! word {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $ok:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) struct $name(String);
+
+        impl $name {
+            pub(crate) fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl FromStr for $name {
+            type Err = InvalidName;
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
+                let ok: fn(char) -> bool = $ok;
+                let why = match text {
+                    "" => "it is empty",
+                    _ if text.len() > 1000 => "it is longer than 1000 bytes",
+                    _ if !text.chars().all(ok) => "it holds a character that it cannot hold",
+                    _ => return Ok(Self(text.to_owned())),
+                };
+                Err(InvalidName { what: $what, text: text.to_owned(), why })
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+word!(
+    /// Something that has no rule but that it is one word.
+    Word,
+    "word",
+    |c| !c.is_control() && !c.is_whitespace()
+);
+textual!(Word, "a word", { "type": "string", "pattern": "^\\S+$" });
+
+word!(
+    /// A label's name.
+    LabelName,
+    "label",
+    |c| !c.is_control() && !c.is_whitespace() && c != '='
+);
+key!(LabelName, Some("^[^\\s=]+$"));
+
+word!(
+    /// The name of a driver's option, of a kernel parameter, of a limit or of a host.
+    OptionName,
+    "name",
+    |c| !c.is_control() && !c.is_whitespace() && c != '='
+);
+key!(OptionName, Some("^[^\\s=]+$"));
+
+word!(
+    /// An environment variable's name.
+    EnvironmentName,
+    "environment variable",
+    |c| !c.is_control() && !c.is_whitespace() && c != '='
+);
+key!(EnvironmentName, Some("^[^\\s=]+$"));
+
+word!(
+    /// A capability as capabilities(7) has it, without `CAP_`.
+    Capability,
+    "capability",
+    |c| c.is_ascii_uppercase() || c == '_'
+);
+textual!(Capability, "a capability such as \"NET_ADMIN\"",
+    { "type": "string", "pattern": "^[A-Z_]+$", "examples": ["NET_ADMIN", "ALL"] });
+
+word!(
+    /// Addresses in CIDR form.
+    Subnet,
+    "subnet",
+    |c| c.is_ascii_hexdigit() || matches!(c, '.' | ':' | '/')
+);
+textual!(Subnet, "a subnet such as \"10.20.0.0/24\"",
+    { "type": "string", "pattern": "^[0-9a-fA-F.:]+/[0-9]+$", "examples": ["10.20.0.0/24", "fd00:20::/64"] });
+
+/// An IP address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Address(pub(crate) IpAddr);
+
+impl FromStr for Address {
+    type Err = InvalidName;
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let invalid = |_| InvalidName {
+            what: "IP address",
+            text: text.to_owned(),
+            why: "write it as in '192.0.2.1' or '2001:db8::1'",
+        };
+        text.parse().map(Self).map_err(invalid)
+    }
+}
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+textual!(Address, "an IP address", { "type": "string", "examples": ["192.0.2.1"] });
+
+impl FromStr for Port {
+    type Err = InvalidName;
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let fail = || InvalidName {
+            what: "port",
+            text: text.to_owned(),
+            why: "write [ADDRESS:]PUBLISHED:TARGET[/PROTOCOL], as in '8080:80' or '127.0.0.1:53:53/udp'; no ranges",
+        };
+        let (ports, protocol) = match text.split_once('/') {
+            None | Some((_, "tcp")) => (text.split('/').next().unwrap_or(text), Protocol::Tcp),
+            Some((ports, "udp")) => (ports, Protocol::Udp),
+            Some((ports, "sctp")) => (ports, Protocol::Sctp),
+            Some(_) => return Err(fail()),
+        };
+        let number = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(fail);
+        let Some((rest, target)) = ports.rsplit_once(':') else {
+            return Ok(Self { target: number(ports)?, protocol, published: None, address: None });
+        };
+        let (address, published) = match rest.rsplit_once(':') {
+            Some((address, published)) => {
+                let bare = address.strip_prefix('[').and_then(|address| address.strip_suffix(']'));
+                (Some(bare.unwrap_or(address).parse().map_err(|_no_address| fail())?), published)
+            }
+            None => (None, rest),
+        };
+        let published = if published.is_empty() { None } else { Some(number(published)?) };
+        Ok(Self { target: number(target)?, protocol, published, address })
+    }
+}
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            Some(IpAddr::V6(address)) => write!(f, "[{address}]:")?,
+            Some(IpAddr::V4(address)) => write!(f, "{address}:")?,
+            None => {}
+        }
+        match self.published {
+            Some(published) => write!(f, "{published}:")?,
+            None if self.address.is_some() => f.write_str(":")?,
+            None => {}
+        }
+        write!(f, "{}", self.target)?;
+        if self.protocol == Protocol::Tcp { Ok(()) } else { write!(f, "/{}", self.protocol.as_str()) }
+    }
+}
+textual!(Port, "a port such as \"8080:80\"",
+    { "type": "string", "pattern": "^[^/]*[0-9]+(/(tcp|udp|sctp))?$", "examples": ["8080:80", "127.0.0.1:53:53/udp"] });
+
+impl FromStr for Device {
+    type Err = InvalidName;
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let fail = |why| InvalidName { what: "device", text: text.to_owned(), why };
+        let mut parts = text.split(':');
+        let path = |text: Option<&str>| text.map(str::parse).transpose();
+        let host: crate::AbsolutePath =
+            path(parts.next())?.ok_or_else(|| fail("write PATH[:PATH_IN_CONTAINER[:rwm]]"))?;
+        let container = path(parts.next())?.unwrap_or_else(|| host.clone());
+        let permissions = parts.next().unwrap_or("rwm");
+        let right = !permissions.is_empty() && permissions.bytes().all(|b| matches!(b, b'r' | b'w' | b'm'));
+        if !right || parts.next().is_some() {
+            return Err(fail("write PATH[:PATH_IN_CONTAINER[:rwm]]"));
+        }
+        Ok(Self { host, container, permissions: permissions.to_owned() })
+    }
+}
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.host, self.container, self.permissions)
+    }
+}
+textual!(Device, "a device such as \"/dev/ttyUSB0\"",
+    { "type": "string", "pattern": "^/", "examples": ["/dev/ttyUSB0", "/dev/sda:/dev/xvda:r"] });
+
+/// A number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size(pub(crate) u64);
+
+/// The letters of sizes, largest first, with what they stand for.
+const UNITS: [(char, u64); 3] = [('g', 1 << 30), ('m', 1 << 20), ('k', 1 << 10)];
+
+impl FromStr for Size {
+    type Err = InvalidName;
+    fn from_str(written: &str) -> Result<Self, InvalidName> {
+        let unit = UNITS.iter().find_map(|(letter, factor)| Some((written.strip_suffix(*letter)?, *factor)));
+        let (digits, factor) = unit.unwrap_or((written, 1));
+        let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+        bytes.filter(|bytes| *bytes > 0 && i64::try_from(*bytes).is_ok()).map(Self).ok_or_else(|| {
+            InvalidName {
+                what: "size",
+                text: written.to_owned(),
+                why: "write a whole number of bytes with k, m or g, as in '512m'",
+            }
+        })
+    }
+}
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = UNITS.iter().find(|(_, factor)| self.0.is_multiple_of(*factor));
+        match unit {
+            Some((letter, factor)) => write!(f, "{}{letter}", self.0 / factor),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+textual!(Size, "a size such as \"512m\"",
+    { "type": "string", "pattern": "^[0-9]+[kmg]?$", "examples": ["512m", "2g"] });
+
+/// A number of processors, in billionths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Processors(pub(crate) u64);
+
+impl Field for Processors {
+    fn expected() -> String {
+        "a number of processors such as 1.5".to_owned()
+    }
+    fn schema() -> Json {
+        json!({ "type": "number", "exclusiveMinimum": 0, "maximum": 1024 })
+    }
+    fn decode(value: &Toml<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let nano = match value.get_ref() {
+            DeValue::Integer(_) => {
+                integer(value).and_then(|number| u64::try_from(number).ok()?.checked_mul(1_000_000_000))
+            }
+            DeValue::Float(float) => billionths(float.as_str()),
+            _ => {
+                decoder.mismatch(value, &Self::expected());
+                return None;
+            }
+        };
+        let nano = nano.filter(|nano| (1_000_000..=1_024_000_000_000).contains(nano));
+        if nano.is_none() {
+            let problem = Problem::new(
+                "E_VALUE",
+                "expected a number from 0.001 to 1024, with nine digits at most after the point",
+            );
+            decoder.report(value.span(), problem);
+        }
+        nano.map(Self)
+    }
+    fn show(&self) -> String {
+        let (whole, rest) = (self.0 / 1_000_000_000, self.0 % 1_000_000_000);
+        let digits = format!("{rest:09}");
+        let digits = digits.trim_end_matches('0');
+        format!("{whole}.{}", if digits.is_empty() { "0" } else { digits })
+    }
+}
+
+/// Reads a decimal number exactly.
+fn billionths(text: &str) -> Option<u64> {
+    let (whole, rest) = text.split_once('.')?;
+    if rest.len() > 9 || !rest.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let rest = format!("{rest:0<9}");
+    whole.parse::<u64>().ok()?.checked_mul(1_000_000_000)?.checked_add(rest.parse().ok()?)
+}
+
+/// Words in an order that counts, any of them more than once.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Words(pub(crate) Vec<String>);
+
+impl Field for Words {
+    fn expected() -> String {
+        "a list of words".to_owned()
+    }
+    fn schema() -> Json {
+        json!({ "type": "array", "items": { "type": "string" } })
+    }
+    fn decode(value: &Toml<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let DeValue::Array(items) = value.get_ref() else {
+            decoder.mismatch(value, &Self::expected());
+            return None;
+        };
+        items.iter().map(|item| String::decode(item, decoder)).collect::<Option<_>>().map(Self)
+    }
+    fn show(&self) -> String {
+        let words: Vec<_> = self.0.iter().map(|word| text::quote(word)).collect();
+        format!("[{}]", words.join(", "))
+    }
+}
+
+impl Field for Ulimit {
+    fn expected() -> String {
+        "a limit: a whole number, or [SOFT, HARD]".to_owned()
+    }
+    fn schema() -> Json {
+        let number = json!({ "type": "integer", "minimum": -1 });
+        json!({ "oneOf": [number, { "type": "array", "items": number, "minItems": 2, "maxItems": 2 }] })
+    }
+    fn decode(value: &Toml<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let number = |value: &Toml<'_>| integer(value).filter(|number| *number >= -1);
+        let limit = match value.get_ref() {
+            DeValue::Integer(_) => number(value).map(|both| Self { soft: both, hard: both }),
+            DeValue::Array(items) => match &items[..] {
+                [soft, hard] => number(soft).zip(number(hard)).map(|(soft, hard)| Self { soft, hard }),
+                _ => None,
+            },
+            _ => None,
+        };
+        if limit.is_none() {
+            decoder.mismatch(value, &Self::expected());
+        }
+        limit
+    }
+    fn show(&self) -> String {
+        if self.soft == self.hard { self.soft.to_string() } else { format!("[{}, {}]", self.soft, self.hard) }
+    }
+}
+
+/// Reads a file of `NAME=VALUE` lines as Docker's `--env-file` does; gives the number of the first line that is none.
+pub(crate) fn environment_file(text: &str) -> Result<BTreeMap<String, String>, usize> {
+    let mut found = BTreeMap::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim_start();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let Some((name, value)) = line.split_once('=') else { return Err(number) };
+        let name: EnvironmentName = name.parse().map_err(|_invalid| number)?;
+        found.insert(name.0, value.to_owned());
+    }
+    Ok(found)
+}

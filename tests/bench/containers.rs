@@ -1,0 +1,65 @@
+//! A hundred containers: what a pass over them costs that finds all in order, and what the engine is asked.
+
+use std::{fmt::Write as _, time::Instant};
+
+use anyhow::{Context as _, Result};
+use harness::{Fleet, Host, deb, docker, git_server::WebServer};
+
+use crate::{AGENT, ONCE, cost, mebibytes, milliseconds, row, spent};
+
+const CONTAINERS: u32 = 100;
+const PASSES: u32 = 50;
+const IMAGE: &str = "mkdir -p /root/shop/bin && cp /bin/busybox /root/shop/bin/sh && \
+    tar -C /root/shop -c . | docker import -c 'CMD [\"/bin/sh\", \"-c\", \"read forever\"]' - shop";
+
+pub(crate) fn measure() -> Result<()> {
+    let host = Host::boot_with_docker("containers")?;
+    // The engine's journal then tells each request.
+    host.write_file("/etc/docker/daemon.json", "{ \"debug\": true }\n")?;
+    host.run(&["systemctl", "restart", "docker"])?;
+    let image = host.shell(IMAGE)?;
+    let mut state = "[network.shop]\n".to_owned();
+    for number in 0..CONTAINERS {
+        writeln!(
+            state,
+            "[container.shop-{number}]\nimage = \"{}\"\nnetworks = [\"shop\"]\nmemory = \"16m\"\nenvironment = {{ NUMBER = \"{number}\" }}\n\
+             entrypoint = [\"/bin/sh\", \"-c\", \"mkfifo /wait; read forever </wait\"]",
+            image.trim()
+        )?;
+    }
+    let server = WebServer::start_for_hosts(&docker::gateway()?)?;
+    let repository = server.repository("fleet.git")?;
+    let fleet = Fleet::new(repository.path())?;
+    fleet.change("hosts/bench.toml", &state)?;
+    host.copy(&crate::tools()?.join("cost"), "/usr/local/bin/cost")?;
+    host.install_deb(&deb::path()?)?;
+    host.write_file("/root/ca.pem", server.ca())?;
+    let (introduction, url) = (fleet.introduction()?, server.https_url("fleet.git"));
+    let enrol =
+        ["holdfast", "enrol", &introduction, &url, "--host", "bench", "--yes", "--ca", "/root/ca.pem"];
+    host.run(&enrol)?;
+    let start = Instant::now();
+    host.run(&["holdfast", "sync"])?;
+    row(&format!("{CONTAINERS} containers made and started (wall)"), &milliseconds(start.elapsed()), "");
+    host.run(&["holdfast", "sync"])?;
+
+    let pid = host.property(AGENT, "MainPID")?;
+    let (before, asked) = (spent(&host, &pid)?, requests(&host)?);
+    host.shell(&format!("for i in $(seq {PASSES}); do holdfast sync >/dev/null; done"))?;
+    let each = spent(&host, &pid)?.saturating_sub(before) / PASSES;
+    row("a pass over them with nothing to do, with its poll (CPU)", &milliseconds(each), "50 ms");
+    row("  requests to the engine", &((requests(&host)? - asked) / PASSES).to_string(), "5");
+    let status = host.read_file(&format!("/proc/{pid}/status"))?;
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let resident = resident.trim().trim_end_matches(" kB").parse()?;
+    row("  the root service afterwards: resident", &mebibytes(resident), "");
+    host.run(&["systemctl", "stop", AGENT])?;
+    row("the same from a new process (CPU)", &milliseconds(cost(&host, &ONCE)?.cpu), "");
+    Ok(())
+}
+
+/// How many requests the engine has had.
+fn requests(host: &Host) -> Result<u32> {
+    let count = host.shell("journalctl --unit docker --output cat | grep -c 'Calling [A-Z]* /' || true")?;
+    Ok(count.trim().parse()?)
+}
