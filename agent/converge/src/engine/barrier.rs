@@ -302,7 +302,11 @@ impl<'a, H: Write> Run<'a, '_, H> {
                     self.keeper.journal.done(&step);
                     work.did.push(step.because);
                 }
-                Err(error) => work.error = Some(Trouble::from(&error)),
+                Err(error) => {
+                    work.error = Some(Trouble::from(&error));
+                    // A container that ends and is started again, over and over, looks well every now and then.
+                    work.error_lasts = matches!(step.action, Action::Docker(_));
+                }
             }
             work.passed.insert(barrier);
             self.place(*at, Place::Open);

@@ -25,37 +25,42 @@ impl Docker {
         within: Duration,
     ) -> Result<(), HostError> {
         let failed = |reason: String| HostError::Container { container: name.to_owned(), reason };
-        let restarts = |all: &Value| all.get("RestartCount").and_then(Value::as_u64).unwrap_or(0);
-        let mut first = seen.map(restarts);
         let began = Instant::now();
-        let mut since = began;
+        // When it was first seen to run, and the start that this is about.
+        let mut running: Option<(Instant, Option<String>)> = None;
         loop {
             let all: Option<Value> = self.client.find(&format!("/containers/{}/json", encode(name))).await?;
             let Some(all) = all else { return Err(failed("it is gone".to_owned())) };
             let state = |field: &str| all.pointer(&format!("/State/{field}"));
             let is = |field: &str| state(field).and_then(Value::as_bool) == Some(true);
+            let runs = is("Running") && !is("Restarting");
             // Of one that nobody started now, the engine itself may be about to.
-            if is("Restarting") && seen.is_some() && began.elapsed() < RESTART {
-                (first, since) = (None, Instant::now());
-                sleep(AGAIN).await;
-                continue;
-            }
-            if !is("Running")
-                || is("Restarting")
-                || restarts(&all) > *first.get_or_insert_with(|| restarts(&all))
-            {
+            let patient = seen.is_some() && is("Restarting") && began.elapsed() < RESTART;
+            let start = state("StartedAt").and_then(Value::as_str).map(str::to_owned);
+            let anew = running.as_ref().is_some_and(|(_, known)| *known != start);
+            if !patient && (!runs || (anew && seen.is_none())) {
                 let code = state("ExitCode").and_then(Value::as_i64).unwrap_or_default();
                 return Err(failed(format!("it ended with exit code {code}")));
             }
-            match state("Health").and_then(|health| health.get("Status")).and_then(Value::as_str) {
-                Some("healthy") => return Ok(()),
-                Some("unhealthy") => return Err(failed("its health check fails".to_owned())),
-                Some("starting") if began.elapsed() >= within => {
-                    return Err(failed(format!("it was not healthy within {} s", within.as_secs())));
+            if patient || anew {
+                running = None;
+            }
+            if runs {
+                let (since, _) = running.get_or_insert_with(|| (Instant::now(), start));
+                match state("Health").and_then(|health| health.get("Status")).and_then(Value::as_str) {
+                    Some("healthy") => return Ok(()),
+                    Some("unhealthy") => return Err(failed("its health check fails".to_owned())),
+                    Some("starting") if began.elapsed() >= within => {
+                        return Err(failed(format!("it was not healthy within {} s", within.as_secs())));
+                    }
+                    Some("starting") => {}
+                    Some(_) | None if since.elapsed() >= SETTLE => return Ok(()),
+                    // It never stays up for long enough.
+                    Some(_) | None if began.elapsed() >= within.max(RESTART + SETTLE) => {
+                        return Err(failed("it is started again and again".to_owned()));
+                    }
+                    Some(_) | None => {}
                 }
-                Some("starting") => {}
-                Some(_) | None if since.elapsed() >= SETTLE => return Ok(()),
-                Some(_) | None => {}
             }
             sleep(AGAIN).await;
         }

@@ -29,6 +29,8 @@ pub(crate) struct FakeDocker {
     pub(crate) containers: BTreeMap<String, FakeContainer>,
     /// Images whose containers end at once.
     pub(crate) broken: BTreeSet<String>,
+    /// Images whose containers end at once and are always found just started again.
+    pub(crate) flapping: BTreeSet<String>,
     made: u32,
 }
 
@@ -234,7 +236,7 @@ impl FakeDocker {
     }
 
     fn start(&mut self, name: &str) -> Result<(), HostError> {
-        let broken = self.broken.clone();
+        let (broken, flapping) = (self.broken.clone(), self.flapping.clone());
         let container = self.found(name)?;
         let image = container.body.get("Image").and_then(Value::as_str).unwrap_or_default();
         if broken.contains(image) {
@@ -242,7 +244,12 @@ impl FakeDocker {
             let reason = "it ended with exit code 3".to_owned();
             return Err(HostError::Container { container: name.to_owned(), reason });
         }
+        let flaps = flapping.contains(image);
         (container.state, container.status) = ("running".to_owned(), "Up 1 second".to_owned());
+        if flaps {
+            let reason = "it ended with exit code 3".to_owned();
+            return Err(HostError::Container { container: name.to_owned(), reason });
+        }
         Ok(())
     }
 

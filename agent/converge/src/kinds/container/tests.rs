@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{body, compare};
 use crate::{
+    engine::Outcome,
     host::{fake::FakeHost, faulty::MemoryStore},
     ledger::Ledger,
     plan::render::{plain, render},
@@ -133,7 +134,7 @@ fn a_container_of_others_is_taken_over_if_it_fits() {
     // It is not Holdfast's own, so it stays.
     scene.drop(SHOP);
     let report = scene.pass(&host, &mut store);
-    assert!(matches!(report.outcomes[&id(SHOP)], crate::engine::Outcome::Released(_)), "{report:?}");
+    assert!(matches!(report.outcomes[&id(SHOP)], Outcome::Released(_)), "{report:?}");
     assert!(host.take_done().is_empty());
 
     scene.container("shop", ONE).as_container().config.environment.insert("A".to_owned(), "2".to_owned());
@@ -171,6 +172,16 @@ fn a_tag_is_looked_up_once() {
     scene.pass(&host, &mut store);
     scene.pass(&host, &mut store);
     assert_eq!(store.ledger().pinned(), [PinnedImage { id: id(SHOP), image: two }]);
+}
+
+#[test]
+fn one_that_ends_again_and_again_is_not_taken_for_well() {
+    let (mut scene, host, mut store) = (Scene::new(), engine(), MemoryStore::default());
+    host.inner().docker.flapping.insert(ONE.to_owned());
+    scene.container("shop", ONE);
+    let report = scene.pass(&host, &mut store);
+    let Outcome::Failed(failure) = &report.outcomes[&id(SHOP)] else { panic!("{report:#?}") };
+    assert_eq!(failure.code, "E_CONTAINER");
 }
 
 #[test]
