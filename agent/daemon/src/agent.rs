@@ -227,6 +227,7 @@ impl Agent {
                 self.repair(stop).await;
             }
         }
+        self.vigil.was_asked();
         self.keep_watch();
         self.conclude();
     }

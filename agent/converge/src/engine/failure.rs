@@ -13,7 +13,7 @@ use crate::{
 pub const CODES: &[(&str, &str, &str)] = &[
     (
         "E_CONFLICT",
-        "somebody else changes a resource again after every repair, so that it is left alone for a while: ten minutes at \
+        "somebody else changes a resource again after every repair, so that it is left alone for a while: half a minute at \
          first, an hour at most",
         "find who else changes it, and let only one of the two manage it; `holdfast sync` repairs it at once",
     ),
@@ -150,12 +150,13 @@ impl Failure {
 
     /// Somebody undoes every repair.
     pub(crate) fn conflict(step: &Step, pause: i64) -> Self {
-        let minutes = |seconds| seconds / 60;
+        let time =
+            |seconds| if seconds < 120 { format!("{seconds} s") } else { format!("{} min", seconds / 60) };
         let message = format!(
-            "{} was repaired {MOST_REPAIRS} times within {} minutes and differs again; it is left alone for {} minutes",
+            "{} was repaired {MOST_REPAIRS} times within {} and differs again; it is left alone for {}",
             step.because.field,
-            minutes(REPAIRS_WINDOW),
-            minutes(pause)
+            time(REPAIRS_WINDOW),
+            time(pause)
         );
         let remedy =
             "find who else changes it, and let only one of the two manage it; `holdfast sync` repairs it now";

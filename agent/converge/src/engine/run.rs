@@ -293,41 +293,43 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
             tracing::debug!(resource = %item.id, error = failure.detail, "in order in spite of an error");
         }
         let changed = !work.did.is_empty();
-        let outcome = match (item.declared, fate) {
-            (Some(resource), _) => {
-                if resource.mode == Mode::Enforce {
-                    let (id, needs) = (item.id, &resource.needs);
-                    let absent = resource.spec.is_absent();
-                    self.keeper.learn(
-                        |ledger| {
+        let outcome =
+            match (item.declared, fate) {
+                (Some(resource), _) => {
+                    if resource.mode == Mode::Enforce {
+                        let (id, needs) = (item.id, &resource.needs);
+                        let absent = resource.spec.is_absent();
+                        self.keeper.learn(|ledger| {
                             if absent { ledger.forget(id) } else { ledger.set_needs(id, needs) }
-                        },
-                    );
-                    if changed {
-                        let repairs = self.task.repairs;
-                        self.keeper.learn(|ledger| match repairs {
-                            Some(now) => ledger.repaired(id, now),
-                            None => ledger.forget_repairs(id),
                         });
-                        if let Some(pause) = repairs.and_then(|now| self.keeper.ledger().left_alone(id, now))
-                        {
-                            tracing::warn!(resource = %id, "{id} is fought over, and left alone for {pause} s");
-                        }
+                        self.note_repair(id, changed);
                     }
+                    if changed { Outcome::Changed(work.did) } else { Outcome::Same }
                 }
-                if changed { Outcome::Changed(work.did) } else { Outcome::Same }
-            }
-            (None, Some(Fate::InUse)) => Outcome::Same,
-            (None, Some(Fate::Released(why))) => {
-                self.keeper.learn(|ledger| ledger.forget(item.id));
-                Outcome::Released(why)
-            }
-            (None, Some(Fate::Gone) | None) => {
-                self.keeper.learn(|ledger| ledger.forget(item.id));
-                if changed { Outcome::Removed } else { Outcome::Same }
-            }
-        };
+                (None, Some(Fate::InUse)) => Outcome::Same,
+                (None, Some(Fate::Released(why))) => {
+                    self.keeper.learn(|ledger| ledger.forget(item.id));
+                    Outcome::Released(why)
+                }
+                (None, Some(Fate::Gone) | None) => {
+                    self.keeper.learn(|ledger| ledger.forget(item.id));
+                    if changed { Outcome::Removed } else { Outcome::Same }
+                }
+            };
         self.end(at, outcome);
+    }
+
+    /// Notes that a resource is in order, and whether it had to be brought there.
+    fn note_repair(&mut self, id: &ResourceId, changed: bool) {
+        let Some(now) = self.task.repairs else {
+            return self.keeper.learn(|ledger| ledger.forget_repairs(id));
+        };
+        if changed {
+            self.keeper.learn(|ledger| ledger.repaired(id, now));
+            if let Some(pause) = self.keeper.ledger().left_alone(id, now) {
+                tracing::warn!(resource = %id, "{id} is fought over, and left alone for {pause} s");
+            }
+        }
     }
 
     /// Ends a resource because of one that it needs.

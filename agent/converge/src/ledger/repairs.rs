@@ -1,15 +1,19 @@
 //! When a resource was repaired, so that a fight is told from a repair: somebody else who wants it otherwise.
 //!
-//! A resource that is repaired for the third time within ten minutes is left alone for ten minutes, and for twice as long each
-//! time that it happens again, an hour at most. Once it has been in order for long enough, all is forgotten.
+//! A resource that is repaired for the third time within ten minutes is left alone for half a minute, and for twice as long
+//! each time that it happens again, an hour at most. Once it has been in order for long enough, all is forgotten. What one
+//! person does to a file in one go may well be three repairs, so it begins gently.
 
 use serde::{Deserialize, Serialize};
 
 /// So many repairs...
 pub(crate) const MOST: usize = 3;
 
-/// ...within this time are a fight, in seconds. It is also how long the resource is left alone at first.
+/// ...within this time are a fight, in seconds.
 pub(crate) const WINDOW: i64 = 600;
+
+/// How long the resource is left alone at first, in seconds.
+const SHORTEST: i64 = 30;
 
 /// The longest time that a resource is left alone, in seconds.
 const LONGEST: i64 = 3600;
@@ -48,13 +52,13 @@ impl Repairs {
     /// Whether nothing has happened for so long that there is no fight any more.
     pub(super) fn are_over(&self, now: i64) -> bool {
         let last = self.times.last().copied().unwrap_or(i64::MIN);
-        let quiet = 2 * self.pause().unwrap_or(WINDOW);
+        let quiet = WINDOW.max(2 * self.pause().unwrap_or_default());
         !(last..last.saturating_add(quiet)).contains(&now)
     }
 
     fn pause(&self) -> Option<i64> {
         let doublings = self.left_alone.checked_sub(1)?;
-        Some(WINDOW.saturating_mul(1 << doublings.min(8)).min(LONGEST))
+        Some(SHORTEST.saturating_mul(1 << doublings.min(8)).min(LONGEST))
     }
 }
 

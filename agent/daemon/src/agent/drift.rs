@@ -53,6 +53,13 @@ impl Default for Vigil {
     }
 }
 
+impl Vigil {
+    /// A person's wish is fulfilled.
+    pub(super) fn was_asked(&mut self) {
+        self.asked = false;
+    }
+}
+
 impl Agent {
     /// Listens for changes of the host from now on.
     pub fn listen(&mut self) {
@@ -153,7 +160,7 @@ impl Agent {
         let unsettled: Vec<ResourceId> = self.pass.outcomes.keys().cloned().collect();
         self.pass = self.pass_over(Slot::InForce, Scope::All, None, stop).await;
         self.end_journal(commit);
-        (self.vigil.look_at_all, self.vigil.asked) = (false, false);
+        self.vigil.look_at_all = false;
         self.vigil.last_full_pass = Some((commit, clock::uptime()));
         if told {
             let changed =

@@ -21,7 +21,7 @@ use super::*;
 const MOTD: &str = "[file.\"/etc/motd\"]\ncontent = \"hello\\n\"\n";
 
 async fn cycle(agent: &mut Agent) -> Status {
-    agent.cycle(&Stop::never()).await;
+    Box::pin(agent.cycle(&Stop::never())).await;
     agent.status().unwrap().clone()
 }
 

@@ -7,15 +7,14 @@ fn three_repairs_within_ten_minutes_are_a_fight_and_pauses_grow() {
     repairs.add(1200);
     assert_eq!(repairs.pause_at(1201), None);
     repairs.add(1500);
-    assert_eq!(repairs.pause_at(1501), Some(600));
-    assert_eq!(repairs.pause_at(2100), None, "it is tried once more");
-    repairs.add(2110);
-    assert_eq!(repairs.pause_at(2111), Some(1200));
-    repairs.add(4000);
-    assert_eq!(repairs.pause_at(4001), Some(2400));
-    repairs.add(7000);
-    repairs.add(11_000);
-    assert_eq!(repairs.pause_at(11_001), Some(3600), "an hour at most");
+    assert_eq!(repairs.pause_at(1501), Some(30));
+    assert_eq!(repairs.pause_at(1530), None, "it is tried once more");
+    let mut now = 1530;
+    for pause in [60, 120, 240, 480, 960, 1920, 3600, 3600] {
+        repairs.add(now);
+        assert_eq!(repairs.pause_at(now + 1), Some(pause));
+        now += pause;
+    }
 }
 
 #[test]
@@ -31,10 +30,10 @@ fn repairs_that_are_far_apart_are_no_fight() {
 fn a_fight_that_is_over_is_forgotten() {
     let mut repairs = Repairs::default();
     (0..3).for_each(|time| repairs.add(time));
-    assert!(!repairs.are_over(1201));
-    assert!(repairs.are_over(1202));
-    repairs.add(1300);
-    assert_eq!(repairs.pause_at(1301), None);
+    assert!(!repairs.are_over(601));
+    assert!(repairs.are_over(602));
+    repairs.add(700);
+    assert_eq!(repairs.pause_at(701), None);
 }
 
 #[test]
