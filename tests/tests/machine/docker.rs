@@ -1,7 +1,9 @@
 //! What the Docker engine keeps, on hosts with an engine of their own.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
-use harness::{AptRepository, Deb, Host};
+use harness::{AptRepository, Deb, Host, wait};
 use holdfast_schema::status::{PassResult, ResourceOutcome, Status};
 
 use crate::{
@@ -105,6 +107,28 @@ fn a_removed_container_comes_back_and_a_quiet_pass_makes_none() -> Result<()> {
     site.is_quiet()?;
     assert_eq!(id(&site.host, "shop")?, third);
     Ok(())
+}
+
+#[test]
+fn a_killed_container_runs_again_without_anybody_asking() -> Result<()> {
+    let (host, image, _) = host("killed")?;
+    let site = Site::on(host, &format!("{}[container.other]\nimage = \"{image}\"\n", shop(&image, "red")))?;
+    site.sync()?.success()?;
+    let host = &site.host;
+    let runs = |name: &str| -> Result<bool> {
+        let output =
+            host.output(&["docker", "container", "inspect", "--format", "{{.State.Running}}", name])?;
+        Ok(output.text().trim() == "true")
+    };
+    host.run(&["docker", "kill", "shop"])?;
+    wait::until("the killed container", Duration::from_secs(20), || runs("shop"))?;
+    host.run(&["docker", "rm", "--force", "shop"])?;
+    wait::until("the removed container", Duration::from_secs(20), || runs("shop"))?;
+    // An engine that comes back is listened to again, after a few seconds.
+    host.run(&["systemctl", "restart", "docker"])?;
+    std::thread::sleep(Duration::from_secs(10));
+    host.run(&["docker", "kill", "other"])?;
+    wait::until("the other container", Duration::from_secs(20), || runs("other"))
 }
 
 #[test]
