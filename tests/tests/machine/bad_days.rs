@@ -266,7 +266,6 @@ fn two_owners_of_a_file_do_not_fight_for_ever() -> Result<()> {
     let told =
         |site: &Site| -> Result<_> { Ok(site.resource("file:/etc/contested")?.map(|told| told.outcome)) };
     wait::until("the fight is told", Duration::from_mins(1), || {
-        site.sync()?;
         Ok(told(&site)? == Some(ResourceOutcome::Conflict))
     })?;
     let log = host.run(&["journalctl", "--unit=holdfast-agent", "--output=cat"])?;

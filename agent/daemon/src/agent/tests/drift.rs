@@ -139,3 +139,46 @@ async fn a_new_revision_is_watched_from_the_moment_it_is_in_force() {
     mend(&mut agent).await;
     assert_eq!(host.read("srv/app/conf").unwrap(), "app\n");
 }
+
+#[tokio::test]
+async fn a_fight_is_seen_right_after_a_person_asked() {
+    let git = Git::new(&[("hosts/web-1.toml", MOTD)]);
+    let (host, mut agent) = listening(&git).await;
+    git.commit(&[("hosts/web-1.toml", TWO)]);
+    agent.ask_for_all();
+    cycle(&mut agent).await;
+    for _ in 0..3 {
+        host.write("etc/motd", "theirs");
+        mend(&mut agent).await;
+        assert_eq!(host.read("etc/motd").unwrap(), "hello\n");
+    }
+    host.write("etc/motd", "theirs");
+    mend(&mut agent).await;
+    assert_eq!(host.read("etc/motd").unwrap(), "theirs");
+    assert_eq!(agent.status().unwrap().resource[0].outcome, ResourceOutcome::Conflict);
+}
+
+#[tokio::test]
+async fn a_fight_without_a_pause_is_seen() {
+    let git = Git::new(&[("hosts/web-1.toml", MOTD)]);
+    let (host, mut agent) = listening(&git).await;
+    git.commit(&[("hosts/web-1.toml", TWO)]);
+    agent.ask_for_all();
+    cycle(&mut agent).await;
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let motd = host.path("etc/motd");
+    let other = std::thread::spawn(move || {
+        while released.recv_timeout(Duration::from_millis(30))
+            == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+        {
+            std::fs::write(&motd, "theirs").unwrap();
+        }
+    });
+    for _ in 0..20 {
+        let touched = timeout(Duration::from_secs(5), agent.drifted()).await.unwrap();
+        agent.mend(&touched, &Stop::never()).await;
+    }
+    drop(release);
+    other.join().unwrap();
+    assert_eq!(agent.status().unwrap().resource[0].outcome, ResourceOutcome::Conflict);
+}
