@@ -35,6 +35,9 @@ int main(int count, char **arguments) {
     char path[4096];
     int is_unit = strcmp(arguments[1], "unit") == 0;
     snprintf(path, sizeof path, is_unit ? "/sys/fs/cgroup/system.slice/%s/cgroup.procs" : "%s", arguments[2]);
+    /* Where systemd has a hierarchy of its own beside the kernel's older ones. */
+    if (is_unit && access(path, F_OK) < 0)
+        snprintf(path, sizeof path, "/sys/fs/cgroup/systemd/system.slice/%s/cgroup.procs", arguments[2]);
     ssize_t length = contents(path, before, sizeof before - 1);
     if (length < 0) err(2, "%s", path);
     long begun = now();

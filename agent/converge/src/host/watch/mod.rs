@@ -43,6 +43,9 @@ const UNIT_FILES: &str = "/etc/systemd/system";
 /// as it took to deal with the last one.
 const SHARE: u32 = 8;
 
+/// But never later than this, so that a repair is not long in coming.
+const PAUSE_AT_MOST: Duration = Duration::from_millis(300);
+
 /// How closely a directory is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Interest {
@@ -168,7 +171,8 @@ impl Watch {
     pub async fn next(&mut self) -> Touched {
         if let Some(told) = self.told.take() {
             let now = Instant::now();
-            self.not_before = now + now.duration_since(told) * SHARE;
+            // What took long mostly waited, for a unit to settle for example.
+            self.not_before = now + (now.duration_since(told) * SHARE).min(PAUSE_AT_MOST);
         }
         loop {
             let due = self.due.map(|due| due.max(self.not_before));
