@@ -148,6 +148,11 @@ impl AbsolutePath {
         (!parent.is_empty()).then(|| Self(parent.to_owned()))
     }
 
+    /// The path of the directory that holds it; empty for the root.
+    pub fn directory(&self) -> &str {
+        self.0.rsplit_once('/').map_or("", |(directory, _)| directory)
+    }
+
     /// The last part.
     pub fn file_name(&self) -> &str {
         self.0.rsplit_once('/').map_or("", |(_, name)| name)

@@ -1,5 +1,7 @@
 //! What each code of this crate means.
 
+use holdfast_schema::status::StatusProblem;
+
 /// Code, what it means, remedy.
 pub const CODES: &[(&str, &str, &str)] = &[
     (
@@ -122,6 +124,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
     ),
     ("E_STOPPING", "the agent is about to stop and takes no more commands", "ask again when it runs"),
 ];
+
+/// What stands in the way of the whole and is no single resource's or commit's, with what mends it.
+pub(crate) fn problem(code: &str, message: String) -> StatusProblem {
+    StatusProblem { code: code.to_owned(), message, remedy: remedy(code), commit: None, at: None }
+}
 
 /// What mends a problem with this code of this crate's.
 pub fn remedy(code: &str) -> Option<String> {

@@ -45,6 +45,7 @@ macro_rules! value {
         }
     };
 }
+pub(crate) use value;
 
 value!(
     /// A user's or group's name, or its number. What names are allowed is the host's matter: directories have their own rules.

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::{self, Either};
-use holdfast_schema::{KindName, ResourceId, UnitName, spec::Spec};
+use holdfast_schema::{KindName, UnitName, spec::Spec};
 
 use super::{
     Failure, Outcome,
@@ -184,7 +184,9 @@ impl<'a, H: Write> Run<'a, '_, H> {
                     left.push((at, item, step));
                 }
             }
-            let culprit = |item: &Item<'_>| error.as_ref().is_some_and(|error| names(error, item.id));
+            let culprit = |item: &Item<'_>| {
+                error.as_ref().is_some_and(|error| error.packages().contains(&item.id.name.as_str()))
+            };
             let mut retry = left.iter().any(|(_, item, _)| culprit(item));
             retry &= left.iter().any(|(_, item, _)| !culprit(item));
             for (at, item, step) in left {
@@ -335,17 +337,5 @@ impl<'a, H: Write> Run<'a, '_, H> {
 
     fn pending(&self, at: usize) -> Option<&Step> {
         self.work.get(&at)?.pending.as_ref()
-    }
-}
-
-/// Whether an error of a transaction is about this very package.
-fn names(error: &HostError, id: &ResourceId) -> bool {
-    let is_it = |package: &str| package.split('=').next() == Some(id.name.as_str());
-    match error {
-        HostError::Packages { failed } => failed.keys().any(|package| is_it(package)),
-        HostError::Package { package, .. }
-        | HostError::PackageScript { package, .. }
-        | HostError::PackageNotFound { package } => is_it(package),
-        _ => false,
     }
 }

@@ -8,15 +8,15 @@ use holdfast_schema::{
 };
 
 use crate::{
-    host::watch::{Interest, Touched, Watched},
+    host::{
+        UNIT_FILES,
+        watch::{Interest, Touched, Watched},
+    },
     kinds,
 };
 
 /// The files that say which number an account has: see passwd(5) and group(5).
 const ACCOUNTS: [&str; 2] = ["/etc/passwd", "/etc/group"];
-
-/// Where unit files, masks and drop-ins of administrators lie.
-const UNIT_FILES: &str = "/etc/systemd/system";
 
 /// Everything whose change could be a drift from `state`.
 pub fn watched(state: &HostState) -> Watched {
@@ -40,7 +40,7 @@ pub fn watched(state: &HostState) -> Watched {
             }
             spec => {
                 accounts |= matches!(spec, Spec::File(_));
-                paths(spec, &mut |path| add(parent(path), Interest::Entries));
+                paths(spec, &mut |path| add(path.directory(), Interest::Entries));
             }
         }
     }
@@ -64,7 +64,7 @@ pub fn concerned(state: &HostState, touched: &Touched) -> BTreeSet<ResourceId> {
         return state.resources.keys().cloned().collect();
     }
     let accounts = ACCOUNTS.iter().any(|path| touched.paths.iter().any(|touched| touched.as_str() == *path));
-    let parents: BTreeSet<&str> = touched.paths.iter().map(parent).collect();
+    let parents: BTreeSet<&str> = touched.paths.iter().map(AbsolutePath::directory).collect();
     let is_touched = |path: &AbsolutePath| {
         std::iter::successors(Some(path.clone()), AbsolutePath::parent)
             .any(|path| touched.paths.contains(&path))
@@ -128,8 +128,4 @@ fn paths(spec: &Spec, tell: &mut dyn FnMut(&AbsolutePath)) {
         Spec::Unit(_) => kinds::claims(spec, &mut |path, _digest| tell(path)),
         Spec::Package(_) | Spec::Image(_) | Spec::Network(_) | Spec::Volume(_) | Spec::Container(_) => {}
     }
-}
-
-fn parent(path: &AbsolutePath) -> &str {
-    path.as_str().rsplit_once('/').map_or("", |(above, _)| above)
 }

@@ -422,6 +422,17 @@ impl HostError {
         }
     }
 
+    /// The names of the packages that this error is about, without the versions that were asked for.
+    pub fn packages(&self) -> Vec<&str> {
+        match self {
+            Self::Packages { failed } => failed.keys().map(|package| bare(package)).collect(),
+            Self::Package { package, .. }
+            | Self::PackageScript { package, .. }
+            | Self::PackageNotFound { package } => vec![bare(package)],
+            _ => Vec::new(),
+        }
+    }
+
     /// The part of this error that is about `package`: its own reason if a transaction has one for each, else all of it.
     pub fn for_package(&self, package: &str) -> &HostError {
         match self {
@@ -429,6 +440,11 @@ impl HostError {
             other => other,
         }
     }
+}
+
+/// A package's name without the version that was asked for.
+fn bare(package: &str) -> &str {
+    package.split_once('=').map_or(package, |(name, _)| name)
 }
 
 /// The failed packages' names, for a line that stays short.

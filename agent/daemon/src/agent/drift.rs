@@ -13,7 +13,7 @@ use holdfast_schema::{ResourceId, status::StatusProblem};
 use holdfast_trust::ObjectId;
 
 use super::Agent;
-use crate::{applied::Slot, revision::one_line, schedule::Schedule};
+use crate::{applied::Slot, codes::problem, revision::one_line, schedule::Schedule};
 
 /// What was told by then is dealt with before a full pass.
 const CATCH_UP: Duration = Duration::from_millis(50);
@@ -220,14 +220,4 @@ fn missed_problem(missed: &[String]) -> Option<StatusProblem> {
         "E_DRIFT_MISSED",
         format!("{first}{more} had changed, and nobody told of it before the full pass"),
     ))
-}
-
-fn problem(code: &str, message: String) -> StatusProblem {
-    StatusProblem {
-        code: code.to_owned(),
-        message,
-        remedy: crate::codes::remedy(code),
-        commit: None,
-        at: None,
-    }
 }

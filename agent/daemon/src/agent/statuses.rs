@@ -11,6 +11,7 @@ use holdfast_trust::UnixTime;
 
 use super::{Agent, now, rfc3339};
 use crate::{
+    codes,
     document::{self, Parts},
     memory::Event,
     publish::{self, PublishError, Published, Telling},
@@ -238,16 +239,9 @@ impl Agent {
 
     /// What it means for the whole that the ledger was damaged.
     fn rebuilt(&self) -> Option<StatusProblem> {
-        let code = "E_LEDGER_REBUILT";
         let message = "the record of what Holdfast owns was damaged and is made anew: what Git has dropped since then \
                        stays on the host";
-        self.memory.rebuilt.then(|| StatusProblem {
-            code: code.to_owned(),
-            message: message.to_owned(),
-            remedy: crate::codes::remedy(code),
-            commit: None,
-            at: None,
-        })
+        self.memory.rebuilt.then(|| codes::problem("E_LEDGER_REBUILT", message.to_owned()))
     }
 
     /// What that means for the whole.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr};
 use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
-use super::choice;
+use super::{choice, value};
 use crate::{
     ImageReference, InvalidName, ObjectName, Problem,
     document::{
@@ -34,85 +34,62 @@ choice!(Restart {
     "on-failure" => Restart::OnFailure, "when it ends with another exit code than 0";
 });
 
-/// Makes a newtype over `String` that is a word without spaces.
-macro_rules! word {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $ok:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-        pub(crate) struct $name(String);
-
-        impl $name {
-            pub(crate) fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-        impl FromStr for $name {
-            type Err = InvalidName;
-            fn from_str(text: &str) -> Result<Self, InvalidName> {
-                let ok: fn(char) -> bool = $ok;
-                let why = match text {
-                    "" => "it is empty",
-                    _ if text.len() > 1000 => "it is longer than 1000 bytes",
-                    _ if !text.chars().all(ok) => "it holds a character that it cannot hold",
-                    _ => return Ok(Self(text.to_owned())),
-                };
-                Err(InvalidName { what: $what, text: text.to_owned(), why })
-            }
-        }
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
+/// Whether a text is a word of such characters.
+fn word(text: &str, ok: fn(char) -> bool) -> Result<(), &'static str> {
+    match text {
+        "" => Err("it is empty"),
+        _ if text.len() > 1000 => Err("it is longer than 1000 bytes"),
+        _ if !text.chars().all(ok) => Err("it holds a character that it cannot hold"),
+        _ => Ok(()),
+    }
 }
 
-word!(
+value!(
     /// Something that has no rule but that it is one word.
     Word,
     "word",
-    |c| !c.is_control() && !c.is_whitespace()
+    |text| word(text, |c| !c.is_control() && !c.is_whitespace())
 );
 textual!(Word, "a word", { "type": "string", "pattern": "^\\S+$" });
 
-word!(
+value!(
     /// A label's name.
     LabelName,
     "label",
-    |c| !c.is_control() && !c.is_whitespace() && c != '='
+    |text| word(text, |c| !c.is_control() && !c.is_whitespace() && c != '=')
 );
 key!(LabelName, Some("^[^\\s=]+$"));
 
-word!(
+value!(
     /// The name of a driver's option, of a kernel parameter, of a limit or of a host.
     OptionName,
     "name",
-    |c| !c.is_control() && !c.is_whitespace() && c != '='
+    |text| word(text, |c| !c.is_control() && !c.is_whitespace() && c != '=')
 );
 key!(OptionName, Some("^[^\\s=]+$"));
 
-word!(
+value!(
     /// An environment variable's name.
     EnvironmentName,
     "environment variable",
-    |c| !c.is_control() && !c.is_whitespace() && c != '='
+    |text| word(text, |c| !c.is_control() && !c.is_whitespace() && c != '=')
 );
 key!(EnvironmentName, Some("^[^\\s=]+$"));
 
-word!(
+value!(
     /// A capability as capabilities(7) has it, without `CAP_`.
     Capability,
     "capability",
-    |c| c.is_ascii_uppercase() || c == '_'
+    |text| word(text, |c| c.is_ascii_uppercase() || c == '_')
 );
 textual!(Capability, "a capability such as \"NET_ADMIN\"",
     { "type": "string", "pattern": "^[A-Z_]+$", "examples": ["NET_ADMIN", "ALL"] });
 
-word!(
+value!(
     /// Addresses in CIDR form.
     Subnet,
     "subnet",
-    |c| c.is_ascii_hexdigit() || matches!(c, '.' | ':' | '/')
+    |text| word(text, |c| c.is_ascii_hexdigit() || matches!(c, '.' | ':' | '/'))
 );
 textual!(Subnet, "a subnet such as \"10.20.0.0/24\"",
     { "type": "string", "pattern": "^[0-9a-fA-F.:]+/[0-9]+$", "examples": ["10.20.0.0/24", "fd00:20::/64"] });

@@ -106,13 +106,5 @@ fn back(changes: &BTreeMap<String, (PackageNow, PackageNow)>) -> PackageTransact
 
 /// The packages of a transaction that an error is about.
 fn culprits(error: &HostError, wanted: &BTreeMap<String, (PackageNow, PackageNow)>) -> Vec<String> {
-    let bare = |package: &str| package.split('=').next().unwrap_or_default().to_owned();
-    let named = match error {
-        HostError::Packages { failed } => failed.keys().map(|package| bare(package)).collect(),
-        HostError::Package { package, .. }
-        | HostError::PackageScript { package, .. }
-        | HostError::PackageNotFound { package } => vec![bare(package)],
-        _ => Vec::new(),
-    };
-    named.into_iter().filter(|name| wanted.contains_key(name)).collect()
+    error.packages().into_iter().filter(|name| wanted.contains_key(*name)).map(str::to_owned).collect()
 }

@@ -17,7 +17,7 @@ use nix::{
 };
 
 use super::{
-    Files, Type, io_error, labels, parent_of,
+    Files, Type, io_error, labels,
     resolve::Unresolved,
     stage::{self, Live, Staged},
     swap::{Found, Place},
@@ -187,7 +187,7 @@ impl Editor {
         &'a self,
         path: &'a AbsolutePath,
     ) -> Result<Option<Place<'a>>, HostError> {
-        let directory = match self.files.tree.directory(parent_of(path), OFlag::O_RDONLY) {
+        let directory = match self.files.tree.directory(path.directory(), OFlag::O_RDONLY) {
             Ok(directory) => directory,
             Err(Unresolved::Errno(Errno::ENOENT)) => return Ok(None),
             Err(unresolved) => return Err(unresolved_error(path, unresolved)),
@@ -216,7 +216,7 @@ impl Editor {
             Ok((type_of(&raw), self.files.stat(&raw)))
         };
         let before = identity(file)?;
-        let staged_path = self.files.tree.on_host(parent_of(place.path)).join(staged.name());
+        let staged_path = self.files.tree.on_host(place.path.directory()).join(staged.name());
         let staged_path = staged_path.to_string_lossy();
         let argv: Vec<String> =
             argv.iter().map(|argument| argument.replace("{path}", &staged_path)).collect();

@@ -86,7 +86,7 @@ impl Files {
 
     /// The directory that holds `path`; `None` if it is not there.
     fn parent(&self, path: &AbsolutePath) -> Result<Option<Rc<OwnedFd>>, HostError> {
-        let parent = parent_of(path);
+        let parent = path.directory();
         let mut kept = self.directories.borrow_mut();
         if let Some((_, directory)) = kept.iter().rev().find(|(known, _)| known == parent) {
             return Ok(Some(Rc::clone(directory)));
@@ -147,11 +147,6 @@ impl Files {
     }
 }
 
-/// The parent's path as text, empty for the root.
-fn parent_of(path: &AbsolutePath) -> &str {
-    path.as_str().rsplit_once('/').map_or("", |(parent, _)| parent)
-}
-
 fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
 }
@@ -177,7 +172,7 @@ fn unresolved_error(path: &AbsolutePath, unresolved: Unresolved) -> HostError {
     match unresolved {
         Unresolved::Untrusted(link) => HostError::UnsafePath { path: path.to_string(), link },
         Unresolved::Errno(Errno::ENOTDIR) => {
-            HostError::InTheWay { path: parent_of(path).to_owned(), found: "not a directory" }
+            HostError::InTheWay { path: path.directory().to_owned(), found: "not a directory" }
         }
         Unresolved::Errno(errno) => io_error(format!("open the directory of {path}"), errno),
     }

@@ -191,7 +191,7 @@ impl Place<'_> {
             Errno::EPERM | Errno::EACCES => {
                 let marked = mark(&self.directory, self.name())
                     .map(|mark| (self.path.as_str(), mark))
-                    .or_else(|| mark(&self.directory, "").map(|mark| (super::parent_of(self.path), mark)));
+                    .or_else(|| mark(&self.directory, "").map(|mark| (self.path.directory(), mark)));
                 match marked {
                     Some((path, mark)) => HostError::Immutable { path: path.to_owned(), mark },
                     None => io_error(format!("{verb} {}", self.path), errno),

@@ -14,7 +14,7 @@ use holdfast_schema::{AbsolutePath, UnitName};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    HostError,
+    HostError, UNIT_FILES,
     docker::Events,
     files::Files,
     systemd::{Signal, Signals},
@@ -35,9 +35,6 @@ const PACKAGES_QUIET: Duration = Duration::from_secs(1);
 
 /// Where package managers keep their databases, and the file in it that every change writes.
 const PACKAGES: [(&str, &str); 1] = [("/var/lib/dpkg", "status")];
-
-/// Where administrators' unit files and enablement links lie, see systemd.unit(5).
-const UNIT_FILES: &str = "/etc/systemd/system";
 
 /// What is spent on a storm of changes: after a burst was told, the next one is told no sooner than this many times as long
 /// as it took to deal with the last one.

@@ -8,7 +8,7 @@ use holdfast_schema::{
 
 use super::{Fate, Kind, Refusal, Subject, marks};
 use crate::{
-    host::{HostError, Node, Read},
+    host::{HostError, Node, Read, UNIT_FILES},
     ledger::Lesson,
     plan::Step,
 };
@@ -72,9 +72,6 @@ impl Kind for Unit {
         Sha256::of(text.as_bytes())
     }
 }
-
-/// Where an administrator's unit files lie; see systemd.unit(5).
-const UNIT_FILES: &str = "/etc/systemd/system";
 
 /// The unit file's path.
 fn unit_file(unit: &UnitName) -> Result<AbsolutePath, HostError> {
