@@ -239,10 +239,15 @@ impl Ledger {
         self.repairs.get(id)?.pause_at(now)
     }
 
-    /// Notes that a resource was repaired. It is always news.
-    pub fn repaired(&mut self, id: &ResourceId, now: i64) -> bool {
+    /// Who made the last repair of a resource necessary, if that is known.
+    pub fn fought_by(&self, id: &ResourceId) -> Option<&str> {
+        self.repairs.get(id)?.by()
+    }
+
+    /// Notes that a resource was repaired, and who made it necessary. It is always news.
+    pub fn repaired(&mut self, id: &ResourceId, now: i64, by: Option<String>) -> bool {
         self.repairs.retain(|_, repairs| !repairs.are_over(now));
-        self.repairs.entry(id.clone()).or_default().add(now);
+        self.repairs.entry(id.clone()).or_default().add(now, by);
         true
     }
 

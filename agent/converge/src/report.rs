@@ -49,6 +49,7 @@ impl Report {
                 outcome: word,
                 code: failure.map(|failure| failure.code.to_owned()),
                 message: message.map(|message| one_line(&message)),
+                by: self.by.get(id).map(|by| one_line(by)),
                 remedy: failure.and_then(|failure| failure.remedy).map(str::to_owned),
             })
         });

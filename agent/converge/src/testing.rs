@@ -16,10 +16,11 @@ use holdfast_schema::{
 };
 
 use crate::{
-    engine::{self, Report, Scope, Stop, Task},
+    engine::{self, Report, Scope, Stop, Task, Upkeep},
     host::{
         Read, Write,
         faulty::{MemoryJournal, MemoryStore},
+        watch::Culprit,
     },
     journal::Journal,
     kinds::Around,
@@ -52,6 +53,8 @@ pub(crate) struct Scene {
     pub(crate) contents: Contents,
     /// When a pass over it is begun, if it only keeps up what was in force before.
     pub(crate) repairs: Option<i64>,
+    /// Who changed what.
+    pub(crate) by: BTreeMap<ResourceId, Culprit>,
 }
 
 impl Scene {
@@ -59,7 +62,7 @@ impl Scene {
         let guard = RemovalGuard { max_removals: 1000, max_removal_percent: 100, allowed: 0 };
         let (host, apply) = ("web-1".parse().unwrap(), Apply::default());
         let state = HostState { host, resources: BTreeMap::new(), guard, apply };
-        Self { state, contents: Contents::default(), repairs: None }
+        Self { state, contents: Contents::default(), repairs: None, by: BTreeMap::new() }
     }
 
     fn add(&mut self, spec: Spec, name: &str) -> &mut Resource {
@@ -220,7 +223,7 @@ impl Scene {
             scope: Scope::All,
             revision: "3fa2c1d",
             whole_but_for: None,
-            repairs: self.repairs,
+            upkeep: self.repairs.map(|begun| Upkeep { begun, by: &self.by }),
         }
     }
 

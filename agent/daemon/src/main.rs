@@ -19,7 +19,7 @@ use holdfast_agent::{
     settings::{Paths, Settings},
     store::Store,
 };
-use holdfast_converge::host::LocalHost;
+use holdfast_converge::host::{LocalHost, watch::Witness};
 use holdfast_schema::status::PassResult;
 use tracing_subscriber::prelude::*;
 
@@ -62,13 +62,21 @@ fn main() -> ExitCode {
         Mode::Probe(words) => holdfast_converge::host::probe::main(&words),
         Mode::Serve | Mode::Once { .. } => {
             log();
+            // While this is the only thread: the others have the privileges that it has when they begin.
+            let witness = match Witness::call() {
+                Ok(witness) => witness,
+                Err(why) => {
+                    tracing::error!("a privilege that is not needed any more could not be given up: {why}");
+                    return ExitCode::FAILURE;
+                }
+            };
             let outcome = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .thread_keep_alive(Duration::from_millis(100))
                 .build()
                 .context("start the runtime")
                 .and_then(|runtime| {
-                    let outcome = tokio::task::LocalSet::new().block_on(&runtime, run(&mode));
+                    let outcome = tokio::task::LocalSet::new().block_on(&runtime, run(&mode, witness));
                     // A thread may still wait for a fetcher that hangs: the process ends all the same.
                     runtime.shutdown_background();
                     outcome
@@ -106,7 +114,7 @@ fn arguments() -> Result<Mode, lexopt::Error> {
     Ok(if once { Mode::Once { offline } } else { Mode::Serve })
 }
 
-async fn run(mode: &Mode) -> anyhow::Result<ExitCode> {
+async fn run(mode: &Mode, witness: Option<Witness>) -> anyhow::Result<ExitCode> {
     let paths = Paths::installed();
     let configured = Settings::load(&paths).and_then(|settings| Ok((settings, paths.read_host_key()?)));
     let (settings, key) = match configured {
@@ -133,6 +141,7 @@ async fn run(mode: &Mode) -> anyhow::Result<ExitCode> {
     let mut agent = Agent::new(paths.clone(), settings, remote, host, key).await?;
     let Mode::Once { offline } = *mode else {
         let listener = service::listen(&paths.control_socket()).context("listen for commands")?;
+        agent.listen(witness);
         service::run(agent, listener).await?;
         return Ok(ExitCode::SUCCESS);
     };

@@ -165,6 +165,9 @@ pub struct ResourceStatus {
     /// What happened, in one line, without any content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Who made it differ, where that is known: a program's name, its user and unit, and its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// What mends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,

@@ -131,6 +131,7 @@ impl Status {
         for resource in sorted.iter().take(LISTED) {
             let mut told: Vec<String> = resource.code.iter().map(|id| code(id)).collect();
             told.extend(resource.message.iter().map(|message| prose(message)));
+            told.extend(resource.by.iter().map(|by| format!("changed by {}", prose(by))));
             told.extend(resource.remedy.iter().map(|remedy| format!("*{}*", prose(remedy))));
             let id = code(&resource.id.to_string());
             writeln!(page, "| {id} | {} | {} |", resource.outcome.as_str(), told.join("<br>"))?;

@@ -24,6 +24,7 @@ fn status() -> Status {
             outcome: ResourceOutcome::Changed,
             code: None,
             message: Some("content, mode 0600 -> 0644".into()),
+            by: None,
             remedy: None,
         }],
         image: vec![PinnedImage {
@@ -55,6 +56,7 @@ fn bad_day() -> Status {
             outcome,
             code: code.map(Into::into),
             message: Some(message.into()),
+            by: None,
             remedy: remedy.map(Into::into),
         };
     status.resource = vec![

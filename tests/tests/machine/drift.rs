@@ -71,6 +71,34 @@ fn files_links_and_directories_come_back_whatever_way_they_were_changed() -> Res
     Ok(())
 }
 
+/// Somebody in a unit of their own, who changes the file so many times, two seconds apart.
+fn meddle(host: &Host, times: u32) -> Result<()> {
+    let line = format!("for n in $(seq {times}); do echo theirs >/etc/app/conf; sleep 2; done");
+    host.run(&["systemd-run", "--quiet", "--unit=meddler", "--collect", "--wait", "sh", "-c", &line])?;
+    Ok(())
+}
+
+#[test]
+fn who_changed_a_file_is_told_and_so_is_who_fights_over_it() -> Result<()> {
+    let site = converged()?;
+    meddle(&site.host, 1)?;
+    wait::until("the status names who it was", SOON, || {
+        let told = site.resource("file:/etc/app/conf")?;
+        Ok(told.and_then(|told| told.by).is_some_and(|by| by.starts_with("sh (meddler.service, pid ")))
+    })?;
+    let history = site.host.run(&["holdfast", "history"])?;
+    ensure!(history.contains("after a change by sh (meddler.service, pid "), "{history}");
+    meddle(&site.host, 4)?;
+    wait::until("the status names who fights", SOON, || {
+        let told = site.resource("file:/etc/app/conf")?;
+        let message =
+            told.filter(|told| told.outcome == ResourceOutcome::Conflict).and_then(|told| told.message);
+        Ok(message.is_some_and(|message| message.contains("last because of sh (meddler.service, pid ")))
+    })?;
+    site.host.run(&["holdfast", "sync"])?;
+    site.host.shell(IN_ORDER).map(drop)
+}
+
 #[test]
 fn a_mount_over_a_file_is_seen_and_so_is_its_end() -> Result<()> {
     let site = converged()?;

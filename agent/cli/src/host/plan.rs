@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Plan, context: &Context) -> Result<Exit, Failure> 
         contents: &*wanted.contents,
         scope: Scope::All,
         whole_but_for: None,
-        repairs: None,
+        upkeep: None,
         revision: &wanted.revision,
     };
     let preview = host.ask(async |host| engine::plan(&task, host, &remembered.ledger).await);

@@ -116,6 +116,9 @@ pub(crate) fn resources(resources: &[ResourceStatus]) -> Vec<String> {
         let message = resource.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
         let code = resource.code.as_ref().map(|code| format!(" [{code}]")).unwrap_or_default();
         lines.push(format!("{outcome} {}{message}{code}", resource.id));
+        if let Some(by) = &resource.by {
+            lines.push(format!("  {} {by}", Style::Faint.of("changed by:")));
+        }
         if let Some(remedy) = &resource.remedy {
             lines.push(format!("  {} {remedy}", Style::Good.of("remedy:")));
         }

@@ -1,6 +1,6 @@
 //! What has to be watched for a state to be kept up, and which resources a change concerns. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_schema::{
     AbsolutePath, HostState, ResourceId,
@@ -10,7 +10,7 @@ use holdfast_schema::{
 use crate::{
     host::{
         UNIT_FILES,
-        watch::{Interest, Touched, Watched},
+        watch::{Culprit, Interest, Touched, Watched},
     },
     kinds,
 };
@@ -105,6 +105,30 @@ pub fn concerned(state: &HostState, touched: &Touched) -> BTreeSet<ResourceId> {
         }
         concerned.extend(watching);
     }
+}
+
+/// Who changed each of these resources, where a change tells.
+pub fn culprits(
+    state: &HostState,
+    concerned: &BTreeSet<ResourceId>,
+    touched: &Touched,
+) -> BTreeMap<ResourceId, Culprit> {
+    let of = |id: &ResourceId| {
+        let spec = &state.resources.get(id)?.spec;
+        let is_at = |path: &AbsolutePath| {
+            let mut above = std::iter::successors(Some(path.clone()), AbsolutePath::parent);
+            above.find_map(|path| touched.by.get(&path))
+        };
+        let mut found = None;
+        paths(spec, &mut |path| found = found.take().or_else(|| is_at(path)));
+        if let (Spec::Directory(directory), None) = (spec, found) {
+            let mut inside =
+                touched.by.iter().filter(|(path, _)| path.directory() == directory.path.as_str());
+            found = inside.next().map(|(_, by)| by).filter(|_| directory.purge);
+        }
+        Some((id.clone(), found?.clone()))
+    };
+    concerned.iter().filter_map(of).collect()
 }
 
 /// Whether a unit restarts or reloads because of one of these.

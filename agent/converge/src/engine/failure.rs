@@ -149,13 +149,14 @@ impl Failure {
     }
 
     /// Somebody undoes every repair.
-    pub(crate) fn conflict(step: &Step, pause: i64) -> Self {
+    pub(crate) fn conflict(step: &Step, pause: i64, by: Option<&str>) -> Self {
         let time =
             |seconds| if seconds < 120 { format!("{seconds} s") } else { format!("{} min", seconds / 60) };
         let message = format!(
-            "{} was repaired {MOST_REPAIRS} times within {} and differs again; it is left alone for {}",
+            "{} was repaired {MOST_REPAIRS} times within {} and differs again{}; it is left alone for {}",
             step.because.field,
             time(REPAIRS_WINDOW),
+            by.map(|by| format!(", last because of {by}")).unwrap_or_default(),
             time(pause)
         );
         let remedy =

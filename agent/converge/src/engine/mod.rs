@@ -6,7 +6,7 @@
 //! let mut ledger = match stored { Some(bytes) => Ledger::parse(&bytes)?, None => Ledger::default() };
 //! let (stopper, stop) = Stopper::new();                       // `stopper.stop()` from a signal handler
 //! host.sweep(&engine::directories(&state, &ledger)).await?;   // once in the life of a process
-//! let task = Task { state: &state, contents: &contents, scope: Scope::All, revision: "3fa2c1d", whole_but_for: None, repairs: None };
+//! let task = Task { state: &state, contents: &contents, scope: Scope::All, revision: "3fa2c1d", whole_but_for: None, upkeep: None };
 //! let journal = Journal::new(&mut journal_store, &recorded);  // what earlier passes of the same revision wrote down
 //! let report = engine::pass(&task, &host, &mut ledger, &mut store, journal, &stop).await;
 //! status.summary = report.summary();                          // and report.result(), report.resources()
@@ -22,7 +22,7 @@ use holdfast_schema::{
 use tracing::Instrument as _;
 
 use crate::{
-    host::{Read, Wanted, Write},
+    host::{Read, Wanted, Write, watch::Culprit},
     journal::Journal,
     kinds,
     ledger::{Ledger, LedgerStore},
@@ -44,7 +44,7 @@ mod stop;
 mod undo;
 mod work;
 
-pub use drift::{concerned, watched};
+pub use drift::{concerned, culprits, watched};
 pub use dry::plan;
 pub use failure::{CODES, Failure};
 pub use outcome::{Outcome, Report};
@@ -64,9 +64,18 @@ pub struct Task<'a> {
     pub revision: &'a str,
     /// All or nothing: the pass begins nothing more once a resource has failed that is not among these.
     pub whole_but_for: Option<&'a BTreeSet<ResourceId>>,
-    /// When this pass was begun, in seconds since the epoch, if it only keeps up what was in force before and no person asked
-    /// for it. Then what it has to repair again and again is left alone for a while, for somebody else wants it otherwise.
-    pub repairs: Option<i64>,
+    /// Whether this pass only keeps up what was in force before, and no person asked for it. Then what it has to repair again
+    /// and again is left alone for a while, for somebody else wants it otherwise.
+    pub upkeep: Option<Upkeep<'a>>,
+}
+
+/// A pass that only keeps up what was in force before.
+#[derive(Debug, Clone, Copy)]
+pub struct Upkeep<'a> {
+    /// When it was begun, in seconds since the epoch.
+    pub begun: i64,
+    /// Who changed what it is about, where that is known.
+    pub by: &'a BTreeMap<ResourceId, Culprit>,
 }
 
 /// How much of a state a pass is about.

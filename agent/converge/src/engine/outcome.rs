@@ -42,6 +42,8 @@ pub enum Outcome {
 pub struct Report {
     /// Every resource that is not [`Outcome::Same`].
     pub outcomes: BTreeMap<ResourceId, Outcome>,
+    /// Who made it differ, where that is known.
+    pub by: BTreeMap<ResourceId, String>,
     /// How many declared resources were in order.
     pub same: u32,
     /// Whether the pass was told to stop before its end.
@@ -57,6 +59,16 @@ impl Report {
         self.outcomes.retain(|_, outcome| !matches!(outcome, Outcome::Changed(_)));
         self.same += u32::try_from(before - self.outcomes.len()).unwrap_or(u32::MAX);
         self.outcomes.retain(|_, outcome| !matches!(outcome, Outcome::Removed | Outcome::Released(_)));
+        self.by.retain(|id, _| self.outcomes.contains_key(id));
+    }
+
+    /// Keeps in mind who made differ what differs as it did in an earlier pass.
+    pub fn remember(&mut self, earlier: Report) {
+        for (id, by) in earlier.by {
+            if self.outcomes.get(&id).is_some_and(|now| earlier.outcomes.get(&id) == Some(now)) {
+                self.by.entry(id).or_insert(by);
+            }
+        }
     }
 
     /// Whether another look may find something else, though nothing changes on the host: something failed, waits or is held.
@@ -78,12 +90,14 @@ impl Report {
     pub fn update(&mut self, looked_at: &BTreeSet<ResourceId>, part: Report) {
         self.settle();
         for id in looked_at {
+            self.by.remove(id);
             if self.outcomes.remove(id).is_none() {
                 self.same = self.same.saturating_sub(1);
             }
         }
         self.same += part.same;
         self.outcomes.extend(part.outcomes);
+        self.by.extend(part.by);
         self.stopped = part.stopped;
         self.unsaved = part.unsaved;
     }
@@ -104,14 +118,15 @@ impl Outcome {
     }
 
     /// One line in the log for what a person would want to know; what stays the same from pass to pass is only for debugging.
-    pub(super) fn log(&self, id: &ResourceId) {
+    pub(super) fn log(&self, id: &ResourceId, by: Option<&str>) {
         let failed = |failure: &Failure, what: &'static str| {
             tracing::warn!(resource = %id, code = failure.code, "{id} {what}: {}", failure.detail);
         };
         match self {
             Self::Same => {}
             Self::Changed(differences) => {
-                tracing::info!(resource = %id, "{id} changed: {}", list(differences));
+                let after = by.map(|by| format!(", after a change by {by}")).unwrap_or_default();
+                tracing::info!(resource = %id, by, "{id} changed: {}{after}", list(differences));
             }
             Self::Removed => tracing::info!(resource = %id, "{id} removed"),
             Self::Released(why) => tracing::info!(resource = %id, "{id} released: {why}"),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use holdfast_schema::{KindName, ResourceId, spec::Spec, state::Mode};
 
 use super::{
-    Failure, Outcome, Prints, Report, Stop, Task,
+    Failure, Outcome, Prints, Report, Stop, Task, Upkeep,
     barrier::Barrier,
     keeper::Keeper,
     scan, watched_by_units,
@@ -188,7 +188,7 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
             return None;
         }
         if let Some(pause) = self.left_alone(at, item) {
-            let conflict = Failure::conflict(first, pause);
+            let conflict = Failure::conflict(first, pause, self.keeper.ledger().fought_by(item.id));
             self.end(at, Outcome::Conflict(conflict));
             return None;
         }
@@ -209,8 +209,8 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
     /// For how long a resource is left alone that somebody else wants otherwise.
     fn left_alone(&self, at: usize, item: &Item<'a>) -> Option<i64> {
         let begun = self.work.contains_key(&at);
-        let now = self.task.repairs.filter(|_| item.declared.is_some() && !begun)?;
-        self.keeper.ledger().left_alone(item.id, now)
+        let upkeep = self.task.upkeep.filter(|_| item.declared.is_some() && !begun)?;
+        self.keeper.ledger().left_alone(item.id, upkeep.begun)
     }
 
     /// Runs steps up to the next barrier. Whether to look again at once.
@@ -321,12 +321,13 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
 
     /// Notes that a resource is in order, and whether it had to be brought there.
     fn note_repair(&mut self, id: &ResourceId, changed: bool) {
-        let Some(now) = self.task.repairs else {
+        let Some(Upkeep { begun, by }) = self.task.upkeep else {
             return self.keeper.learn(|ledger| ledger.forget_repairs(id));
         };
         if changed {
-            self.keeper.learn(|ledger| ledger.repaired(id, now));
-            if let Some(pause) = self.keeper.ledger().left_alone(id, now) {
+            let by = by.get(id).map(ToString::to_string);
+            self.keeper.learn(|ledger| ledger.repaired(id, begun, by));
+            if let Some(pause) = self.keeper.ledger().left_alone(id, begun) {
                 tracing::warn!(resource = %id, "{id} is fought over, and left alone for {pause} s");
             }
         }
@@ -349,7 +350,11 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
     pub(super) fn end(&mut self, at: usize, outcome: Outcome) {
         let Some(item) = self.items.get(at) else { return };
         self.work.remove(&at);
-        outcome.log(item.id);
+        let culprit = self.task.upkeep.and_then(|upkeep| upkeep.by.get(item.id));
+        let by = culprit.filter(|_| matches!(outcome, Outcome::Changed(_) | Outcome::Differs(_)));
+        let by = by.map(ToString::to_string);
+        outcome.log(item.id, by.as_deref());
+        self.report.by.extend(by.map(|by| (item.id.clone(), by)));
         let bears = |tolerated: &BTreeSet<ResourceId>| tolerated.contains(item.id);
         if matches!(outcome, Outcome::Failed(_)) && self.task.whole_but_for.is_some_and(|but| !bears(but)) {
             self.gave_up = true;

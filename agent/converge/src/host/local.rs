@@ -25,7 +25,7 @@ use super::{
     probe,
     rescue::Rescue,
     systemd::Systemd,
-    watch::Watch,
+    watch::{Watch, Witness},
 };
 use crate::plan::{
     Action,
@@ -130,9 +130,9 @@ impl LocalHost {
         Ok(Self::over(ReadOnlyHost::scratch(root)?, Outside::Children, None))
     }
 
-    /// What listens for changes of this host.
-    pub fn watch(&self) -> Result<Watch, HostError> {
-        Watch::new(Rc::clone(&self.read.files), self.read.machine.is_some())
+    /// What listens for changes of this host; a `witness` tells who made them.
+    pub fn watch(&self, witness: Option<Witness>) -> Result<Watch, HostError> {
+        Watch::new(Rc::clone(&self.read.files), self.read.machine.is_some(), witness)
     }
 
     /// The same, with the Docker engine of the machine that runs the tests.

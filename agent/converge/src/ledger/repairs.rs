@@ -26,20 +26,28 @@ pub struct Repairs {
     /// How often it was left alone so far.
     #[serde(default, skip_serializing_if = "is_zero")]
     left_alone: u32,
+    /// Who made the last one necessary, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
 }
 
 impl Repairs {
     /// Takes note of a repair.
-    pub(super) fn add(&mut self, now: i64) {
+    pub(super) fn add(&mut self, now: i64, by: Option<String>) {
         if self.are_over(now) {
             *self = Self::default();
         }
+        self.by = by.or(self.by.take());
         self.times.retain(|time| (now - WINDOW..=now).contains(time));
         self.times.push(now);
         if self.left_alone > 0 || self.times.len() >= MOST {
             self.left_alone += 1;
             self.times = vec![now];
         }
+    }
+
+    pub(super) fn by(&self) -> Option<&str> {
+        self.by.as_deref()
     }
 
     /// For how long the resource is left alone, in seconds, if it is.

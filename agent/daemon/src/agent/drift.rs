@@ -1,19 +1,19 @@
 //! Between full passes: what drifts is repaired when somebody tells of it, not when it is time to look.
 
-use std::{pin::pin, time::Duration};
+use std::{collections::BTreeMap, pin::pin, time::Duration};
 
 use holdfast_converge::{
     engine::{self, Outcome, Scope, Stop},
     host::{
         clock,
-        watch::{Touched, Unwatched, Watch},
+        watch::{Touched, Unwatched, Watch, Witness},
     },
 };
 use holdfast_schema::{ResourceId, status::StatusProblem};
 use holdfast_trust::ObjectId;
 
 use super::Agent;
-use crate::{applied::Slot, codes::problem, revision::one_line, schedule::Schedule};
+use crate::{codes::problem, revision::one_line, schedule::Schedule};
 
 /// What was told by then is dealt with before a full pass.
 const CATCH_UP: Duration = Duration::from_millis(50);
@@ -61,9 +61,9 @@ impl Vigil {
 }
 
 impl Agent {
-    /// Listens for changes of the host from now on.
-    pub fn listen(&mut self) {
-        match self.host.watch() {
+    /// Listens for changes of the host from now on; a `witness` tells who makes them.
+    pub fn listen(&mut self, witness: Option<Witness>) {
+        match self.host.watch(witness) {
             Ok(watch) => self.vigil.watch = Some(watch),
             Err(why) => tracing::error!(code = why.code(), "drift is only seen at polls: {}", one_line(&why)),
         }
@@ -89,7 +89,8 @@ impl Agent {
             return;
         }
         tracing::debug!(resources = concerned.len(), "something changed on the host");
-        let part = self.pass_over(Slot::InForce, Scope::Only(&concerned), None, stop).await;
+        let by = engine::culprits(&applied.record.state, &concerned, touched);
+        let part = self.keep_up(Scope::Only(&concerned), &by, stop).await;
         self.end_journal(commit);
         self.pass.update(&concerned, part);
         // A directory that was not there may be there now.
@@ -158,7 +159,9 @@ impl Agent {
             self.catch_up(stop).await;
         }
         let unsettled: Vec<ResourceId> = self.pass.outcomes.keys().cloned().collect();
-        self.pass = self.pass_over(Slot::InForce, Scope::All, None, stop).await;
+        let earlier = std::mem::take(&mut self.pass);
+        self.pass = self.keep_up(Scope::All, &BTreeMap::new(), stop).await;
+        self.pass.remember(earlier);
         self.end_journal(commit);
         self.vigil.look_at_all = false;
         self.vigil.last_full_pass = Some((commit, clock::uptime()));

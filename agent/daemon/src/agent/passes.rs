@@ -1,10 +1,10 @@
 //! Passes over the host: of the revision in force, or of the one on trial.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_converge::{
-    engine::{self, Report, Scope, Stop, Task},
-    host::Write as _,
+    engine::{self, Report, Scope, Stop, Task, Upkeep},
+    host::{Write as _, watch::Culprit},
     journal::{Damage, Journal, Recorded},
 };
 use holdfast_schema::{AbsolutePath, ResourceId};
@@ -31,12 +31,24 @@ impl Agent {
         }
     }
 
-    /// One pass over the revision in a slot. `scope` and `whole_but_for`: see [`Task`].
+    /// A pass that only keeps the revision in force up; `by` says who changed what, where that is known.
+    pub(super) async fn keep_up(
+        &mut self,
+        scope: Scope<'_>,
+        by: &BTreeMap<ResourceId, Culprit>,
+        stop: &Stop,
+    ) -> Report {
+        let upkeep = (!self.is_asked()).then(|| Upkeep { begun: now(), by });
+        self.pass_over(Slot::InForce, scope, None, upkeep, stop).await
+    }
+
+    /// One pass over the revision in a slot. `scope`, `whole_but_for` and `upkeep`: see [`Task`].
     pub(super) async fn pass_over(
         &mut self,
         slot: Slot,
         scope: Scope<'_>,
         whole_but_for: Option<&BTreeSet<ResourceId>>,
+        upkeep: Option<Upkeep<'_>>,
         stop: &Stop,
     ) -> Report {
         let recorded = self.recorded();
@@ -51,14 +63,8 @@ impl Agent {
         let mut records = LedgerRecord(self.memory.store().clone());
         let mut files = JournalFiles::new(self.memory.store());
         let journal = Journal::new(&mut files, &recorded);
-        let task = Task {
-            state: &state,
-            contents: revised,
-            scope,
-            revision: &revision,
-            whole_but_for,
-            repairs: (slot == Slot::InForce && !self.is_asked()).then(now),
-        };
+        let task =
+            Task { state: &state, contents: revised, scope, revision: &revision, whole_but_for, upkeep };
         let pass = engine::pass(&task, &self.host, &mut self.memory.ledger, &mut records, journal, stop);
         // Large: it would make every future larger that could run it.
         let report = Box::pin(pass).await;

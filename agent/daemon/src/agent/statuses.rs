@@ -300,6 +300,9 @@ fn line(resource: &ResourceStatus) -> String {
         line.push_str(": ");
         line.push_str(message);
     }
+    if let Some(by) = &resource.by {
+        line.extend([", after a change by ", by]);
+    }
     if let Some(code) = &resource.code {
         line.extend([" (", code, ")"]);
     }

@@ -102,7 +102,7 @@ impl Agent {
         let (apply, commit) = (self.candidate_apply(), self.candidate_commit());
         let tolerated = self.memory.trial.as_ref().map(|trial| trial.tolerated.clone()).unwrap_or_default();
         let whole = (apply.on_failure != OnFailure::Continue).then_some(&tolerated);
-        self.pass = self.pass_over(Slot::Candidate, Scope::All, whole, stop).await;
+        self.pass = self.pass_over(Slot::Candidate, Scope::All, whole, None, stop).await;
         match trial::judge(&self.pass, &tolerated, commit) {
             Judgement::NotYet => None,
             Judgement::Failed(failed) => Some(failed),

@@ -24,7 +24,7 @@ fn stands_in_the_way() -> StatusProblem {
 
 fn resource(outcome: ResourceOutcome) -> ResourceStatus {
     let id = ResourceId::new(KindName::File, "/etc/motd");
-    ResourceStatus { id, outcome, code: None, message: None, remedy: None }
+    ResourceStatus { id, outcome, code: None, message: None, by: None, remedy: None }
 }
 
 fn pause() -> Pause {

@@ -53,8 +53,7 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
 ///
 /// # Errors
 /// When signals cannot be caught. Everything else is met, reported and tried again.
-pub async fn run(mut agent: Agent, listener: UnixListener) -> io::Result<()> {
-    agent.listen();
+pub async fn run(agent: Agent, listener: UnixListener) -> io::Result<()> {
     let snapshot = Rc::new(RefCell::new(agent.snapshot(None)));
     let (sender, commands) = mpsc::unbounded_channel();
     tokio::task::spawn_local(control::serve(listener, Rc::clone(&snapshot), sender));

@@ -60,6 +60,7 @@ fn the_table_says_what_to_look_at() {
         outcome: ResourceOutcome::Failed,
         code: Some("E_READ_ONLY".into()),
         message: None,
+        by: None,
         remedy: None,
     }];
     let mut absent = host("new-1", SignatureState::Absent, PassResult::Converged);

@@ -67,6 +67,7 @@ fn a_host_in_trouble_says_what_and_why() {
             outcome: ResourceOutcome::Failed,
             code: Some("E_READ_ONLY".into()),
             message: Some("write /etc/motd".into()),
+            by: None,
             remedy: Some("remount the filesystem read-write".into()),
         },
         ResourceStatus {
@@ -74,6 +75,7 @@ fn a_host_in_trouble_says_what_and_why() {
             outcome: ResourceOutcome::Changed,
             code: None,
             message: None,
+            by: Some("vim (alice, session-3.scope, pid 812)".into()),
             remedy: None,
         },
     ];

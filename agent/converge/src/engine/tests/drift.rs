@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use holdfast_schema::spec::Ensure;
 
 use crate::{
-    engine::{Outcome, Report, concerned, watched},
-    host::watch::{Interest, Touched},
+    engine::{Outcome, Report, concerned, culprits, watched},
+    host::watch::{Culprit, Interest, Touched},
     testing::{AsSpec as _, Scene, id, path},
 };
 
@@ -61,6 +61,26 @@ fn a_change_concerns_what_lies_there_and_what_watches_it() {
     assert_eq!(names(&touched(&["/etc/systemd/system/other.service"])), ["unit:other.service"], "a mask");
     let accounts = names(&touched(&["/etc/group"]));
     assert_eq!(accounts.len(), 6, "{accounts:?}");
+}
+
+#[test]
+fn who_changed_a_path_changed_the_resources_there() {
+    let by = |program: &str| Culprit { program: program.to_owned(), pid: 7, user: None, unit: None };
+    let told = |changed: &[(&str, &str)]| -> Vec<String> {
+        let state = scene().state;
+        let mut touched = touched(&changed.iter().map(|(path, _)| *path).collect::<Vec<_>>());
+        touched.by = changed.iter().map(|(at, program)| (path(at), by(program))).collect();
+        let culprits = culprits(&state, &concerned(&state, &touched), &touched);
+        culprits.iter().map(|(id, by)| format!("{id} {}", by.program)).collect()
+    };
+    assert_eq!(
+        told(&[("/etc/app/conf", "vim"), ("/top", "sed")]),
+        ["file:/etc/app/conf vim", "file:/top sed"]
+    );
+    assert_eq!(told(&[("/etc/app", "mv")]), ["file:/etc/app/conf mv"], "a parent");
+    assert_eq!(told(&[("/etc/systemd/system/app.service", "sed")]), ["unit:app.service sed"]);
+    assert_eq!(told(&[("/var/lib/pure/stranger", "touch")]), ["directory:/var/lib/pure touch"]);
+    assert_eq!(told(&[("/var/lib/app/theirs", "touch")]), Vec::<String>::new());
 }
 
 #[test]

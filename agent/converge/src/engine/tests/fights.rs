@@ -7,6 +7,7 @@ use crate::{
     host::{
         fake::{Active, FakeHost},
         faulty::MemoryStore,
+        watch::Culprit,
     },
     testing::{AsSpec as _, Scene, id},
 };
@@ -95,4 +96,33 @@ fn a_unit_that_dies_again_and_again_is_not_started_for_ever() {
         outcomes.push(matches!(report.outcomes[&id("unit:app.service")], Outcome::Changed(_)));
     }
     assert_eq!(outcomes, [true, true, true, false, false]);
+}
+
+#[test]
+fn who_undoes_the_repairs_is_named() {
+    let (mut scene, host, mut store) = (Scene::new(), FakeHost::new(), MemoryStore::default());
+    scene.file("/etc/contested", "ours");
+    scene.pass(&host, &mut store);
+    let puppet =
+        Culprit { program: "puppet".to_owned(), pid: 7, user: None, unit: Some("puppet.service".to_owned()) };
+    let contested = id("file:/etc/contested");
+    scene.by.insert(contested.clone(), puppet);
+    for second in 0..3 {
+        host.inner().file("/etc/contested", b"theirs");
+        scene.repairs = Some(second);
+        let report = scene.pass(&host, &mut store);
+        assert_eq!(report.by[&contested], "puppet (puppet.service, pid 7)");
+        assert_eq!(report.resources()[0].by.as_deref(), Some("puppet (puppet.service, pid 7)"));
+    }
+    // A later pass, which nobody told of a change.
+    scene.by.clear();
+    host.inner().file("/etc/contested", b"theirs");
+    scene.repairs = Some(4);
+    let report = scene.pass(&host, &mut store);
+    let Some(Outcome::Conflict(failure)) = report.outcomes.get(&contested) else { panic!("{report:?}") };
+    assert_eq!(
+        failure.message,
+        "content was repaired 3 times within 10 min and differs again, last because of puppet (puppet.service, pid 7); \
+         it is left alone for 30 s"
+    );
 }

@@ -18,7 +18,7 @@ use nix::errno::Errno;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use tokio::io::unix::AsyncFd;
 
-use super::{Interest, registered};
+use super::{Culprit, Interest, Witness, registered};
 use crate::host::files::Files;
 
 const ITSELF: WatchFlags = WatchFlags::DELETE_SELF.union(WatchFlags::MOVE_SELF).union(WatchFlags::ATTRIB);
@@ -49,6 +49,7 @@ pub struct Unwatched {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Changed {
     pub(super) paths: BTreeSet<AbsolutePath>,
+    pub(super) by: BTreeMap<AbsolutePath, Culprit>,
     /// Whether there was more than the kernel keeps.
     pub(super) overflow: bool,
 }
@@ -77,10 +78,12 @@ pub(super) struct Directories {
     watches: BTreeMap<String, Number>,
     /// The paths of each watch: the same directory may be reached in several ways.
     paths: HashMap<Number, Vec<String>>,
+    /// Who changes what, if the kernel tells.
+    witness: Option<Witness>,
 }
 
 impl Directories {
-    pub(super) fn new(files: Rc<Files>) -> io::Result<Self> {
+    pub(super) fn new(files: Rc<Files>, witness: Option<Witness>) -> io::Result<Self> {
         let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
         Ok(Self {
             inotify: registered::register(inotify, tokio::io::Interest::READABLE)?,
@@ -88,6 +91,7 @@ impl Directories {
             wanted: BTreeMap::new(),
             watches: BTreeMap::new(),
             paths: HashMap::new(),
+            witness,
         })
     }
 
@@ -151,6 +155,10 @@ impl Directories {
         let mut reader = Reader::new(self.inotify.get_ref(), &mut buffer);
         while let Ok(event) = reader.next() {
             events.push(Event::from(&event));
+        }
+        if let Some(witness) = &self.witness {
+            let told = witness.testimony();
+            changed.by = told.into_iter().filter_map(|(path, by)| Some((path.parse().ok()?, by))).collect();
         }
         for event in events {
             self.take(&event, &mut changed);
@@ -235,6 +243,11 @@ impl Directories {
         let here = format!("/proc/self/fd/{}", directory.as_raw_fd());
         let watch = inotify::add_watch(self.inotify.get_ref(), here, flags)
             .map_err(|errno| Errno::from_raw(errno.raw_os_error()))?;
+        if mask == ENTRIES
+            && let Some(witness) = &mut self.witness
+        {
+            witness.mark(&directory, path);
+        }
         self.watches.insert(path.to_owned(), watch);
         let paths = self.paths.entry(watch).or_default();
         if !paths.iter().any(|known| known == path) {
@@ -256,6 +269,10 @@ impl Directories {
         paths.retain(|known| known != path);
         if paths.is_empty() {
             self.paths.remove(&watch);
+            if let (Some(witness), Ok((directory, _))) = (&mut self.witness, self.files.open_directory(path))
+            {
+                witness.unmark(directory);
+            }
             // The kernel has removed it already if the directory is gone.
             let _gone = inotify::remove_watch(self.inotify.get_ref(), watch);
         }

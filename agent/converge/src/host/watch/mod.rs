@@ -20,12 +20,16 @@ use super::{
     systemd::{Signal, Signals},
 };
 
+mod culprit;
 mod directories;
 mod mounts;
+mod witness;
 
+pub use culprit::Culprit;
 use directories::Directories;
 pub use directories::Unwatched;
 use mounts::Mounts;
+pub use witness::Witness;
 
 /// A burst of changes is told when it has lasted this long: an editor writes, renames and sets modes in one go.
 const BURST: Duration = Duration::from_millis(15);
@@ -71,6 +75,8 @@ pub struct Watched {
 pub struct Touched {
     /// Paths, each with all that is under it.
     pub paths: BTreeSet<AbsolutePath>,
+    /// Who touched a path last, where that is known.
+    pub by: BTreeMap<AbsolutePath, Culprit>,
     /// Units.
     pub units: BTreeSet<UnitName>,
     /// Any unit: unit files were changed or read again, or nobody listened for a while.
@@ -117,7 +123,7 @@ struct Machine {
 
 impl Watch {
     /// Listens to nothing yet.
-    pub(super) fn new(files: Rc<Files>, machine: bool) -> Result<Self, HostError> {
+    pub(super) fn new(files: Rc<Files>, machine: bool, witness: Option<Witness>) -> Result<Self, HostError> {
         let watching = |source| HostError::Io { tried: "watch for changes".to_owned(), source };
         let machine = if machine {
             Some(Machine {
@@ -129,7 +135,7 @@ impl Watch {
             None
         };
         Ok(Self {
-            directories: Directories::new(files).map_err(watching)?,
+            directories: Directories::new(files, witness).map_err(watching)?,
             machine,
             watched: Watched::default(),
             pending: Touched::default(),
@@ -216,7 +222,8 @@ impl Watch {
     }
 
     fn note_paths(&mut self, changed: directories::Changed) {
-        let directories::Changed { paths, overflow } = changed;
+        let directories::Changed { paths, by, overflow } = changed;
+        self.pending.by.extend(by);
         for path in paths {
             self.note_path(path);
         }

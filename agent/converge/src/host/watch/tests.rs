@@ -11,7 +11,7 @@ use std::{
 
 use tokio::time::timeout;
 
-use super::{Interest, Touched, Watch, Watched};
+use super::{Interest, Touched, Watch, Watched, Witness};
 use crate::host::LocalHost;
 
 /// A directory in which `/etc/app` is watched for its entries.
@@ -25,7 +25,7 @@ impl Site {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join("etc/app")).unwrap();
         fs::write(root.path().join("etc/app/conf"), "x").unwrap();
-        let mut watch = LocalHost::scratch(root.path()).unwrap().watch().unwrap();
+        let mut watch = LocalHost::scratch(root.path()).unwrap().watch(None).unwrap();
         watch.set(Self::watched()).unwrap();
         Self { root, watch }
     }
@@ -168,4 +168,32 @@ async fn another_list_replaces_the_first() {
     site.watch.set(Site::watched()).unwrap();
     fs::write(site.path("etc/app/conf"), "watched again").unwrap();
     assert_eq!(site.paths().await, ["/etc/app/conf"]);
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn privileged_who_changed_something_is_told() {
+    let mut site = Site::new();
+    // This thread's privileges go with it.
+    let witness = Witness::call().unwrap().expect("Linux 5.9, and on overlayfs 6.6");
+    let mut watch = LocalHost::scratch(site.root.path()).unwrap().watch(Some(witness)).unwrap();
+    watch.set(Site::watched()).unwrap();
+    site.watch = watch;
+    let mut meddler = std::process::Command::new("sh")
+        .args(["-c", "echo theirs >conf; mv conf x; echo new >conf; read wait"])
+        .current_dir(site.path("etc/app"))
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let touched = site.touched().await;
+    let by = &touched.by[&"/etc/app/conf".parse().unwrap()];
+    assert_eq!((by.program.as_str(), by.pid), ("sh", meddler.id()));
+    drop(meddler.stdin.take());
+    meddler.wait().unwrap();
+
+    // What this process does itself is nobody's fault.
+    fs::write(site.path("etc/app/conf"), "ours").unwrap();
+    let touched = site.touched().await;
+    assert_eq!((touched.paths.len(), touched.by.len()), (1, 0), "{touched:?}");
+    assert!(Witness::call().unwrap().is_none(), "the privilege is gone");
 }

@@ -16,7 +16,7 @@ const TWO: &str =
 async fn listening(git: &Git) -> (Host, Agent) {
     let host = Host::new(git);
     let mut agent = host.agent().await;
-    agent.listen();
+    agent.listen(None);
     // The trial, and a full pass over what it left.
     cycle(&mut agent).await;
     cycle(&mut agent).await;
