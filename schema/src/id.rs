@@ -81,7 +81,14 @@ name!(
     layer_name
 );
 
-/// The rule for the names of hosts, groups and roles: they are file names and, for hosts, part of a branch name.
+name!(
+    /// A secret's name: the stem of `secrets/<name>.age`.
+    SecretName,
+    "secret name",
+    layer_name
+);
+
+/// The rule for the names of hosts, groups, roles and secrets: they are file names and, for hosts, part of a branch name.
 fn layer_name(text: &str) -> Result<(), &'static str> {
     let ok = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.' | b'_');
     if text.is_empty() || text.len() > 63 {
