@@ -17,6 +17,7 @@ fn main() -> io::Result<()> {
         ("group", json_schema::group()),
         ("host", json_schema::host()),
         ("role", json_schema::role()),
+        ("secrets", json_schema::secrets()),
     ] {
         write(&schemas.join(format!("{name}.json")), &format!("{schema:#}\n"))?;
     }

@@ -74,6 +74,13 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "Add roles/NAME/role.toml, which may be empty, or take the role out of the host's list.",
     ),
     (
+        "E_SECRETS",
+        "A resource names a secret that its host may not read, or the list of secrets, the encrypted files and the keys of the \
+         hosts do not go together.",
+        "Correct secrets/index.toml or the host's age_key, and run `holdfast secret rekey`: it encrypts what is not encrypted to \
+         the right keys.",
+    ),
+    (
         "E_SOURCE_MISSING",
         "A resource names a file that the repository does not have.",
         "Add the file, or correct the path: it is relative to the role's directory or, outside of roles, to the root.",

@@ -21,8 +21,9 @@ use crate::{
         library::Library,
         merge::{self, Layer, Merged},
         order::{Order, Written},
-        variables,
+        secrets, variables,
     },
+    secrets::Secrets,
     state::Mode,
 };
 
@@ -152,6 +153,14 @@ impl<'r> Fleet<'r> {
             .collect()
     }
 
+    /// The secrets of the fleet, and to which keys each is to be encrypted.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the list of them.
+    pub fn secrets(&mut self) -> Result<Secrets, Problems> {
+        secrets::secrets(&mut self.library).map_err(Problems::from)
+    }
+
     fn try_resolve(&mut self, host: &HostName, facts: &Facts) -> Result<Resolved, Vec<Problem>> {
         let layers = merge::layers(host, &mut self.library)?;
         let mut problems = Vec::new();
@@ -185,6 +194,7 @@ impl<'r> Fleet<'r> {
                         contents: &mut resolved.contents,
                         problems: &mut problems,
                         allow_tags,
+                        layers: &layers,
                     };
                     if let Some(resource) = resource(&id, declaration, &mut build) {
                         resolved.state.resources.insert(id.clone(), resource);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     agent_config::AgentTable,
     document::table::{self, Table},
-    language::documents::{FleetDocument, GroupDocument, HostDocument, RoleDocument},
+    language::documents::{FleetDocument, GroupDocument, HostDocument, RoleDocument, SecretsDocument},
 };
 
 /// Of `fleet.toml`.
@@ -26,6 +26,11 @@ pub fn group() -> Value {
 /// Of `roles/<name>/role.toml`.
 pub fn role() -> Value {
     document::<RoleDocument>("Holdfast: a role")
+}
+
+/// Of `secrets/index.toml`.
+pub fn secrets() -> Value {
+    document::<SecretsDocument>("Holdfast: who may read which secret")
 }
 
 /// Of `/etc/holdfast/agent.toml`.

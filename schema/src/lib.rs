@@ -17,6 +17,7 @@ pub mod reference;
 pub mod repository;
 mod resolve;
 mod resource_set;
+pub mod secrets;
 pub mod spec;
 pub mod state;
 pub mod status;

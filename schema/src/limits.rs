@@ -46,4 +46,5 @@ pub const TABLE: &[(&str, &str)] = &[
     ("a template", "256 KiB"),
     ("one rendering", "200,000 steps, 16 MiB of text moved"),
     ("a `when` expression", "4 KiB"),
+    ("a secret", "1 MiB, 64 keys"),
 ];

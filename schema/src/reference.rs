@@ -7,7 +7,7 @@ use crate::{
     document::table::{FieldInfo, Table, paragraph},
     language::{
         common::{Body, Common},
-        documents::{ApplyTable, DockerTable, Guard},
+        documents::{ApplyTable, DockerTable, Guard, SecretTable, SecretsDocument},
         kinds::{
             ContainerTable, DirectoryTable, FileTable, HealthTable, HealthcheckTable, ImageTable,
             LoggingTable, MountTable, NetworkTable, PackageTable, SymlinkTable, UnitTable, VolumeTable,
@@ -53,6 +53,8 @@ fn part(name: &str) -> String {
         "healthcheck" => fields::<HealthcheckTable>(&[]),
         "logging" => fields::<LoggingTable>(&[]),
         "docker" => fields::<DockerTable>(&[]),
+        "secrets" => fields::<SecretsDocument>(&[]),
+        "secret" => fields::<SecretTable>(&[]),
         "health" => fields::<HealthTable>(&[]),
         "body" => fields::<Body>(&[]),
         "common" => fields::<Common>(&[]),

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AbsolutePath, FileMode, KindName, ResourceId, Sha256, UnitName};
+use crate::{AbsolutePath, FileMode, KindName, ResourceId, Sha256, UnitName, id::SecretName};
 
 mod docker;
 
@@ -90,6 +90,15 @@ pub struct Content {
     pub size: u64,
 }
 
+/// A secret of the fleet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SecretReference {
+    /// Its name.
+    pub name: SecretName,
+    /// Its encrypted file, as Git has it. The secret's own bytes and their digest are told nowhere.
+    pub sealed: Content,
+}
+
 /// Who owns a path and who may do what with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Access {
@@ -108,9 +117,12 @@ pub struct FileSpec {
     pub path: AbsolutePath,
     /// Whether it should be there.
     pub ensure: Ensure,
-    /// What it holds; `None` only with [`Ensure::Absent`].
+    /// What it holds; `None` with [`Ensure::Absent`] and where it holds a secret.
     pub content: Option<Content>,
-    /// Owner, group and mode. By default root, root and 0644 (0600 when sensitive).
+    /// The secret that it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretReference>,
+    /// Owner, group and mode. By default root, root and 0644 (0600 when sensitive or a secret).
     pub access: Access,
     /// A command that must succeed on the staged file before it takes its place; the argument `{path}` stands for it.
     pub validate: Option<Vec<String>>,

@@ -11,7 +11,7 @@
 
 use std::{collections::BTreeMap, io};
 
-use holdfast_schema::{AbsolutePath, ResourceId, ResourceSet, Sha256, status::PinnedImage};
+use holdfast_schema::{AbsolutePath, KindName, ResourceId, ResourceSet, Sha256, status::PinnedImage};
 use serde::{Deserialize, Serialize};
 
 use crate::{host::Expected, plan::Action};
@@ -132,7 +132,7 @@ impl Ledger {
         let Some(mark) = entry.marks.iter_mut().find(|mark| mark.path == *path) else {
             let origin = if absent { Origin::Claimed } else { Origin::Found };
             let digests = if absent { digest.into_iter().collect() } else { Vec::new() };
-            entry.marks.push(Mark { path: path.clone(), origin, digests });
+            entry.marks.push(Mark { path: path.clone(), origin, digests, secret: false });
             return true;
         };
         if absent {
@@ -154,10 +154,30 @@ impl Ledger {
         }
     }
 
+    /// Notes that a path holds a secret or is about to. Whether that was news.
+    pub fn hold_secret(&mut self, id: &ResourceId, path: &AbsolutePath) -> bool {
+        match self.mark_mut(id, path) {
+            Some(mark) => !std::mem::replace(&mut mark.secret, true),
+            None => false,
+        }
+    }
+
+    /// Whether a path may hold a secret, whoever speaks for it.
+    pub fn holds_secret(&self, id: &ResourceId, path: &AbsolutePath) -> bool {
+        let file = ResourceId::new(KindName::File, path.as_str());
+        [id, &file]
+            .iter()
+            .any(|id| self.owned.get(*id).and_then(|entry| entry.mark(path)).is_some_and(|mark| mark.secret))
+    }
+
     /// Notes that `action` was done for a resource. Whether that was news.
     pub fn did(&mut self, id: &ResourceId, action: &Action, expected: &Expected) -> bool {
         match action {
             Action::WriteFile { path, content, .. } => self.made(id, path, Some(content.sha256), expected),
+            Action::WriteSecret { path, digest, .. } => {
+                let made = self.made(id, path, Some(*digest), expected);
+                self.hold_secret(id, path) || made
+            }
             Action::MakeSymlink { path, target } => {
                 self.made(id, path, Some(Sha256::of(target.as_bytes())), expected)
             }
@@ -185,6 +205,7 @@ impl Ledger {
     ) -> bool {
         let Some(mark) = self.mark_mut(id, path) else { return false };
         let before = mark.clone();
+        mark.secret = false;
         if *expected == Expected::Nothing {
             mark.origin = Origin::Created;
         }

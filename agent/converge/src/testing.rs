@@ -9,11 +9,13 @@ use holdfast_schema::{
     AbsolutePath, Contents, FileMode, HostState, KindName, Resource, ResourceId, ResourceSet, Sha256,
     spec::{
         Access, ConfigFiles, ContainerConfig, ContainerSpec, DirectorySpec, Ensure, FileSpec, ImageSpec,
-        Limits, NetworkSpec, PackageEnsure, PackageSpec, Pull, Restart, Spec, SymlinkSpec, UnitSpec,
-        VolumeSpec,
+        Limits, NetworkSpec, PackageEnsure, PackageSpec, Pull, Restart, SecretReference, Spec, SymlinkSpec,
+        UnitSpec, VolumeSpec,
     },
     state::{Apply, Mode, RemovalGuard},
 };
+
+use holdfast_secrets::{Envelope, Recipient, Secret, envelope::Salt};
 
 use crate::{
     engine::{self, Report, Scope, Stop, Task, Upkeep},
@@ -83,8 +85,32 @@ impl Scene {
             validate: None,
             replace: true,
             sensitive: false,
+            secret: None,
         });
         self.add(spec, name)
+    }
+
+    /// A file that holds a secret, which `to` can read.
+    pub(crate) fn secret_file(
+        &mut self,
+        name: &str,
+        envelope: &Envelope,
+        text: &str,
+        to: Recipient,
+    ) -> &mut Resource {
+        let sealed = self.seal(envelope, text, to);
+        let resource = self.file(name, "");
+        let file = resource.as_file();
+        (file.content, file.secret, file.sensitive) = (None, Some(sealed), true);
+        file.access.mode = FileMode::new(0o600);
+        resource
+    }
+
+    /// Encrypts a secret, and puts it among the contents.
+    pub(crate) fn seal(&mut self, envelope: &Envelope, text: &str, to: Recipient) -> SecretReference {
+        let enclosed = envelope.enclose(&Secret::new(text.as_bytes().to_vec()));
+        let sealed = holdfast_secrets::age::seal(&enclosed, &[to]).unwrap();
+        SecretReference { name: envelope.name.clone(), sealed: self.contents.add(sealed.into_bytes()) }
     }
 
     pub(crate) fn directory(&mut self, name: &str) -> &mut Resource {
@@ -295,6 +321,18 @@ impl AsSpec for Resource {
     }
 }
 
+/// An envelope of root's for these destinations.
+pub(crate) fn envelope(name: &str, destinations: &[&str]) -> Envelope {
+    Envelope {
+        name: name.parse().unwrap(),
+        destinations: destinations.iter().map(|&destination| destination.to_owned()).collect(),
+        owner: "root:root".to_owned(),
+        greatest_mode: FileMode::new(0o600),
+        generation: 1,
+        salt: Salt::random().unwrap(),
+    }
+}
+
 fn access(mode: u16) -> Access {
     Access { owner: "root".to_owned(), group: "root".to_owned(), mode: FileMode::new(mode) }
 }
@@ -313,7 +351,7 @@ pub(crate) fn planned_with(
     prints: &BTreeMap<ResourceId, Sha256>,
 ) -> String {
     let id = id(id_text);
-    let around = Around { state: &scene.state, ledger, prints };
+    let around = Around { state: &scene.state, contents: &scene.contents, ledger, prints };
     let want = scene.state.resources.get(&id).map(|resource| &resource.spec);
     match block_on(crate::kinds::examine(&id, want, false, &around, host)).unwrap().plan {
         Ok(steps) => steps.iter().map(|step| short(&step.action)).collect::<Vec<_>>().join("; "),
@@ -325,6 +363,7 @@ pub(crate) fn planned_with(
 pub(crate) fn short(action: &Action) -> String {
     match action {
         Action::WriteFile { path, .. } => format!("write {path}"),
+        Action::WriteSecret { path, secret, .. } => format!("write secret {} to {path}", secret.name),
         Action::SetAccess { path, access } => {
             format!("access {path} {}:{} {}", access.uid, access.gid, access.mode)
         }

@@ -26,6 +26,7 @@ fn every_code_is_explained_once() {
         Refusal::NotEmpty { path: text() },
         Refusal::NotEnablable { unit: text(), state: text() },
         Refusal::ImageMissing { image: text() },
+        Refusal::Secret { name: text(), why: holdfast_secrets::EnvelopeError::Malformed },
         Refusal::VolumeDiffers { volume: text(), field: text(), found: text(), wanted: text() },
     ];
     let step = Step {

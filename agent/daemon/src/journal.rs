@@ -102,8 +102,11 @@ impl JournalFiles {
     /// [`StoreError`] if the journal stays.
     pub fn end(&mut self, recorded: &Recorded, time: &str, revision: &str) -> Result<(), StoreError> {
         for before in recorded.befores.iter().chain(&recorded.overwritten) {
-            if let Before::Path { resource, path, was: was @ (Was::File { .. } | Was::Symlink { .. }) } =
-                before
+            if let Before::Path {
+                resource,
+                path,
+                was: was @ (Was::File { .. } | Was::Secret { .. } | Was::Symlink { .. }),
+            } = before
             {
                 let entry = Overwritten {
                     time: time.to_owned(),

@@ -3,7 +3,7 @@
 //! Whoever may change a role can name any secret of the host in it. Where a secret may end up is therefore not theirs to say:
 //! it was sealed in by whoever encrypted it, and a host puts it nowhere else.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use holdfast_schema::{FileMode, ResourceId, Sha256, id::SecretName, spec::Access};
 use zeroize::Zeroizing;
@@ -34,7 +34,29 @@ pub struct Envelope {
     /// How often it was given new content.
     pub generation: u32,
     /// Random: lets those who can read the secret, and nobody else, agree on a digest of it.
-    pub salt: [u8; 32],
+    pub salt: Salt,
+}
+
+/// What a secret's shared digest is keyed with. It is not told: with it a weak secret could be guessed from its digest.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Salt([u8; 32]);
+
+impl Salt {
+    /// A salt that nobody has yet.
+    ///
+    /// # Errors
+    /// If the system has no random numbers.
+    pub fn random() -> Result<Self, getrandom::Error> {
+        let mut salt = [0; 32];
+        getrandom::fill(&mut salt)?;
+        Ok(Self(salt))
+    }
+}
+
+impl fmt::Debug for Salt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Salt(..)")
+    }
 }
 
 /// Why a secret may not be used so.
@@ -82,7 +104,7 @@ impl Envelope {
         for destination in &self.destinations {
             let _infallible = writeln!(text, "dest {destination}");
         }
-        let salt = Sha256::from_bytes(self.salt);
+        let salt = Sha256::from_bytes(self.salt.0);
         let _infallible = write!(
             text,
             "owner {}\nmode-max {}\ngen {}\nsalt {salt}\n{LAST}\n",
@@ -125,7 +147,7 @@ impl Envelope {
         let generation = lines.next()?.strip_prefix("gen ")?.parse().ok()?;
         let salt: Sha256 = lines.next()?.strip_prefix("salt ")?.parse().ok()?;
         let whole = lines.next().is_none() && !destinations.is_empty();
-        let salt = *salt.as_bytes();
+        let salt = Salt(*salt.as_bytes());
         whole.then_some(Self { name, destinations, owner, greatest_mode, generation, salt })
     }
 
@@ -159,6 +181,6 @@ impl Envelope {
 
     /// A digest on which all who can read the secret agree, and of which others learn nothing.
     pub fn shared_digest(&self, secret: &Secret) -> Sha256 {
-        keyed_digest(&self.salt, secret.expose())
+        keyed_digest(&self.salt.0, secret.expose())
     }
 }

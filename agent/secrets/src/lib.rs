@@ -13,4 +13,4 @@ mod secret;
 
 pub use age::{Identity, OpenError, Recipient};
 pub use envelope::{Envelope, EnvelopeError};
-pub use secret::{Secret, keyed_digest};
+pub use secret::{KeyedDigest, Secret, keyed_digest};

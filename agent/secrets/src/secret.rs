@@ -28,7 +28,29 @@ impl Secret {
 
 /// The digest of bytes under a key: HMAC-SHA256, see RFC 2104.
 pub fn keyed_digest(key: &[u8; 32], bytes: &[u8]) -> Sha256 {
-    Sha256::from_bytes(hmac(key).chain_update(bytes).finalize().into_bytes().into())
+    let mut digest = KeyedDigest::new(key);
+    digest.update(bytes);
+    digest.finish()
+}
+
+/// The same of bytes that come piece by piece.
+pub struct KeyedDigest(Hmac<sha2::Sha256>);
+
+impl KeyedDigest {
+    /// The digest of nothing yet.
+    pub fn new(key: &[u8; 32]) -> Self {
+        Self(hmac(key))
+    }
+
+    /// Takes more bytes in.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all of them.
+    pub fn finish(self) -> Sha256 {
+        Sha256::from_bytes(self.0.finalize().into_bytes().into())
+    }
 }
 
 /// HMAC-SHA256 with its key in place: it is filled up with zeros to a block.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     AbsolutePath, FileMode, InvalidName, Problem, ResourceId, UnitName,
-    id::{GroupName, RoleName, VariableName},
+    id::{GroupName, RoleName, SecretName, VariableName},
     text,
 };
 
@@ -164,6 +164,8 @@ textual!(ResourceId, "a resource such as \"file:/etc/motd\"",
 textual!(crate::HostName, "a host's name", { "type": "string", "pattern": "^[a-z0-9_][a-z0-9._-]*$" });
 textual!(RoleName, "a role's name", { "type": "string", "pattern": "^[a-z0-9_][a-z0-9._-]*$" });
 textual!(GroupName, "a group's name", { "type": "string", "pattern": "^[a-z0-9_][a-z0-9._-]*$" });
+textual!(SecretName, "a secret's name", { "type": "string", "pattern": "^[a-z0-9_][a-z0-9._-]*$" });
+textual!(crate::Sha256, "a SHA-256 digest", { "type": "string", "pattern": "^[0-9a-f]{64}$" });
 
 /// Makes a `Key` of a name.
 macro_rules! key {
@@ -180,6 +182,7 @@ pub(crate) use key;
 
 key!(AbsolutePath, Some("^/[^/]"));
 key!(UnitName, Some("^[^/]+\\.(service|socket|timer|path|mount|automount|target|slice)$"));
+key!(SecretName, Some("^[a-z0-9_][a-z0-9._-]*$"));
 key!(VariableName, Some("^[a-z][a-z0-9_]*$"));
 
 /// A whole number within bounds.

@@ -1,4 +1,4 @@
-//! The documents: `fleet.toml`, `groups/*.toml`, `hosts/*.toml`, `roles/*/role.toml`.
+//! The documents: `fleet.toml`, `groups/*.toml`, `hosts/*.toml`, `roles/*/role.toml`, `secrets/index.toml`.
 
 use super::{
     kinds::{
@@ -6,16 +6,16 @@ use super::{
         SymlinkTable, UnitTable, VolumeTable,
     },
     values::PackageName,
-    variables::{Parameter, StatusKey, Variable},
+    variables::{AgeKey, Parameter, StatusKey, Variable},
 };
 use crate::{
-    AbsolutePath, ImageReference, ObjectName, UnitName,
+    AbsolutePath, HostName, ImageReference, ObjectName, Sha256, UnitName,
     document::{
         duration::Wait,
         field::{List, Map, Whole},
         table::table,
     },
-    id::{GroupName, RoleName, VariableName},
+    id::{GroupName, RoleName, SecretName, VariableName},
     state::OnFailure,
 };
 
@@ -117,6 +117,8 @@ table! {
         groups: List<GroupName> = "[]",
         /// The public key with which the host signs its status, as `holdfast enrol` prints it.
         status_key: StatusKey,
+        /// The public key to which secrets for the host are encrypted, as `holdfast enrol` prints it.
+        age_key: AgeKey,
         /// How a new revision is put in force.
         apply: ApplyTable,
         /// Values of variables, by their names.
@@ -131,5 +133,29 @@ table! {
         /// The role's variables, by their names: their types, defaults and meanings.
         params: Map<VariableName, Parameter>,
         after resources: Resources,
+    }
+}
+
+table! {
+    /// Who may read one secret.
+    pub(crate) struct SecretTable {
+        /// Hosts that may read it.
+        hosts: List<HostName> = "[]",
+        /// Groups whose hosts may read it.
+        groups: List<GroupName> = "[]",
+        /// A digest of the keys that it is encrypted to: `holdfast secret` writes it, and `holdfast check` tells when they are
+        /// not the right ones any more.
+        sealed: Sha256,
+    }
+}
+
+table! {
+    /// Who may read the secrets of the fleet: `secrets/index.toml`. The secrets themselves are `secrets/NAME.age`.
+    pub(crate) struct SecretsDocument {
+        /// Public keys that every secret is encrypted to beside the hosts': without one nobody but the hosts can read them, not
+        /// even to encrypt them to a new host. Their private halves belong offline.
+        recovery: List<AgeKey> = "[]",
+        /// Secrets, by their names.
+        secret: Map<SecretName, SecretTable>,
     }
 }

@@ -226,4 +226,34 @@ impl fmt::Display for StatusKey {
     }
 }
 
+/// What a host's or a person's key is called to whom something is encrypted, in the format of age(1).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AgeKey(String);
+
+impl AgeKey {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for AgeKey {
+    type Err = InvalidName;
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        const BECH32: &str = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+        let rest = text.strip_prefix("age1").filter(|rest| rest.len() == 58);
+        if !rest.is_some_and(|rest| rest.chars().all(|c| BECH32.contains(c))) {
+            let why = "it must be the 62 characters of an X25519 recipient, which begin with 'age1'";
+            return Err(InvalidName { what: "age recipient", text: text.to_owned(), why });
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for AgeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+textual!(AgeKey, "an age recipient", { "type": "string", "pattern": "^age1[02-9ac-hj-np-z]{58}$" });
 textual!(StatusKey, "an ed25519 public key as OpenSSH writes it", { "type": "string", "pattern": "^ssh-ed25519 AAAA" });

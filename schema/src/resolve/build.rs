@@ -2,10 +2,18 @@
 
 use minijinja::Value;
 
-use super::library::{Library, at_template};
+use super::{
+    library::{Library, at_template},
+    merge::Layer,
+    secrets,
+};
 use crate::{
-    Contents, ImageReference, Location, Problem, document::source::Span, language::common::Body, limits,
-    spec::Content,
+    Contents, ImageReference, Location, Problem,
+    document::source::{Located, Span},
+    id::SecretName,
+    language::common::Body,
+    limits,
+    spec::{Content, SecretReference},
 };
 
 /// Builds one host's specs.
@@ -17,6 +25,8 @@ pub(crate) struct Build<'b, 'r> {
     pub(crate) problems: &'b mut Vec<Problem>,
     /// Whether an image may be named by its tag alone.
     pub(crate) allow_tags: bool,
+    /// Whose specs these are.
+    pub(crate) layers: &'b [Layer],
 }
 
 /// A text that a resource holds.
@@ -50,6 +60,20 @@ impl Build<'_, '_> {
 
     pub(crate) fn locate(&self, at: Span) -> Location {
         self.library.locate(at)
+    }
+
+    /// A secret that this host may read.
+    pub(crate) fn secret(&mut self, named: &Located<SecretName>) -> Option<SecretReference> {
+        match secrets::reference(&named.value, self.layers, self.library) {
+            Ok((reference, blob)) => {
+                self.contents.add_blob(reference.sealed, blob);
+                Some(reference)
+            }
+            Err(problem) => {
+                self.report(named.at, problem);
+                None
+            }
+        }
     }
 
     /// The bytes of a text, wherever they come from.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{build::base, library::Library, variables};
+use super::{build::base, library::Library, secrets, variables};
 use crate::{
     Entry, HostName, Location, Problem,
     document::source::{Located, Span},
@@ -18,6 +18,7 @@ use crate::{
 /// Reads every document and tells what is wrong with it by itself.
 pub(crate) fn documents(library: &mut Library<'_>) -> Vec<Problem> {
     let mut problems = names(library);
+    problems.extend(secrets::check(library));
     let mut declared: BTreeSet<VariableName> = BTreeSet::new();
     let fleet = library.fleet();
     problems.extend(fleet.problems.iter().cloned());

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
+use super::secrets;
 use crate::{
     Blob, Entry, Location, Problem, Repository, Sha256,
     document::{
@@ -10,7 +11,7 @@ use crate::{
         table::{self, Table},
     },
     id::{GroupName, RoleName},
-    language::documents::{FleetDocument, GroupDocument, HostDocument, RoleDocument},
+    language::documents::{FleetDocument, GroupDocument, HostDocument, RoleDocument, SecretsDocument},
     limits,
     spec::Content,
     template::{Condition, Template},
@@ -44,6 +45,7 @@ pub(crate) struct Library<'r> {
     sources: Sources,
     read: u64,
     fleet: Option<Rc<Document<FleetDocument>>>,
+    secrets: Option<Rc<Document<SecretsDocument>>>,
     groups: BTreeMap<GroupName, Option<Rc<Document<GroupDocument>>>>,
     roles: BTreeMap<RoleName, Option<Rc<Document<RoleDocument>>>>,
     files: BTreeMap<String, StoredFile>,
@@ -58,6 +60,7 @@ impl<'r> Library<'r> {
             sources: Sources::default(),
             read: 0,
             fleet: None,
+            secrets: None,
             groups: BTreeMap::new(),
             roles: BTreeMap::new(),
             files: BTreeMap::new(),
@@ -96,6 +99,17 @@ impl<'r> Library<'r> {
         let fleet = Rc::new(self.document("fleet.toml").unwrap_or(empty));
         self.fleet = Some(Rc::clone(&fleet));
         fleet
+    }
+
+    /// `secrets/index.toml`; without one the fleet has no secrets.
+    pub(crate) fn secrets(&mut self) -> Rc<Document<SecretsDocument>> {
+        if let Some(secrets) = &self.secrets {
+            return Rc::clone(secrets);
+        }
+        let empty = Document { tables: SecretsDocument::default(), problems: Vec::new() };
+        let secrets = Rc::new(self.document(secrets::INDEX).unwrap_or(empty));
+        self.secrets = Some(Rc::clone(&secrets));
+        secrets
     }
 
     /// `groups/<name>.toml`, if there is one.

@@ -7,4 +7,5 @@ pub(crate) mod conflict;
 pub(crate) mod library;
 pub(crate) mod merge;
 pub(crate) mod order;
+pub(crate) mod secrets;
 pub(crate) mod variables;

@@ -113,6 +113,7 @@ fn what_is_generated_is_up_to_date() {
         ("fleet", json_schema::fleet()),
         ("group", json_schema::group()),
         ("host", json_schema::host()),
+        ("secrets", json_schema::secrets()),
         ("role", json_schema::role()),
     ] {
         let path = root().join(format!("examples/.schema/{name}.json"));

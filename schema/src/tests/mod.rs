@@ -8,6 +8,7 @@ mod files;
 mod layers;
 mod order;
 mod resources;
+mod secrets;
 
 use crate::{
     ContentSource as _, Contents, Facts, Fleet, HostName, HostState, Repository, Resolved, Resource,

@@ -228,4 +228,6 @@ pub enum Document {
     Group,
     /// roles/NAME/role.toml
     Role,
+    /// secrets/index.toml
+    Secrets,
 }

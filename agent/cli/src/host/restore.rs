@@ -12,7 +12,10 @@ use holdfast_converge::{
     journal::Was,
     plan::Action,
 };
-use holdfast_schema::{AbsolutePath, spec::Content};
+use holdfast_schema::{
+    AbsolutePath,
+    spec::{Content, SecretReference},
+};
 use tokio::task::LocalSet;
 
 use crate::{
@@ -74,6 +77,13 @@ pub(crate) fn line(entry: &Overwritten) -> String {
                 entry.path, access.uid, access.gid, access.mode
             )
         }
+        Was::Secret { kept, access, .. } => {
+            let short: String = kept.sealed.sha256.to_string().chars().take(SHORT).collect();
+            format!(
+                "overwrote {}: a secret, kept as {short} ({}:{} {})",
+                entry.path, access.uid, access.gid, access.mode
+            )
+        }
         Was::Symlink { target } => format!("overwrote {}: a link to {target}", entry.path),
         Was::Directory { .. } | Was::Absent | Was::NotKept { .. } => format!("changed {}", entry.path),
     }
@@ -83,7 +93,10 @@ pub(crate) fn line(entry: &Overwritten) -> String {
 fn find<'a>(all: &'a [Overwritten], what: &str) -> Result<&'a Overwritten, Failure> {
     let is_it = |entry: &&Overwritten| match &entry.was {
         _ if what.starts_with('/') => entry.path == what,
-        Was::File { sha256, .. } => what.len() >= 4 && sha256.to_string().starts_with(what),
+        Was::File { sha256, .. }
+        | Was::Secret { kept: SecretReference { sealed: Content { sha256, .. }, .. }, .. } => {
+            what.len() >= 4 && sha256.to_string().starts_with(what)
+        }
         _ => false,
     };
     all.iter().rev().find(is_it).ok_or_else(|| {
@@ -92,6 +105,13 @@ fn find<'a>(all: &'a [Overwritten], what: &str) -> Result<&'a Overwritten, Failu
 }
 
 fn elsewhere(entry: &Overwritten, to: &Path, store: &Store) -> Result<(), Failure> {
+    if let Was::Secret { .. } = &entry.was {
+        let failure = Failure::new(
+            Code::NotKept,
+            format!("{} held a secret, which goes back only where it was", entry.path),
+        );
+        return Err(failure);
+    }
     let Was::File { sha256, .. } = &entry.was else {
         return Err(Failure::new(Code::NotKept, format!("{} was no file", entry.path)));
     };
@@ -109,6 +129,13 @@ fn in_place(entry: &Overwritten, root: &Path, paths: &Paths, store: &Store) -> R
             access: *access,
             validate: None,
             sensitive: true,
+        },
+        Was::Secret { kept, digest, access } => Action::WriteSecret {
+            path,
+            secret: kept.clone(),
+            digest: *digest,
+            access: *access,
+            validate: None,
         },
         Was::Symlink { target } => Action::MakeSymlink { path, target: target.clone() },
         Was::Directory { .. } | Was::Absent | Was::NotKept { .. } => return Err(gone(entry)),

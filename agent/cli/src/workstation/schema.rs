@@ -17,10 +17,11 @@ use crate::{
 type Kind = (Document, &'static str, &'static str, fn() -> Value);
 
 /// Every kind of document.
-const DOCUMENTS: [Kind; 4] = [
+const DOCUMENTS: [Kind; 5] = [
     (Document::Fleet, "fleet", "fleet.toml", json_schema::fleet),
     (Document::Host, "host", "hosts/*.toml", json_schema::host),
     (Document::Group, "group", "groups/*.toml", json_schema::group),
+    (Document::Secrets, "secrets", "secrets/index.toml", json_schema::secrets),
     (Document::Role, "role", "roles/*/role.toml", json_schema::role),
 ];
 

@@ -75,6 +75,7 @@ impl Barrier {
                 | DockerAction::DisconnectNetwork { .. } => None,
             },
             Action::WriteFile { .. }
+            | Action::WriteSecret { .. }
             | Action::SetAccess { .. }
             | Action::MakeDirectory { .. }
             | Action::MakeSymlink { .. }

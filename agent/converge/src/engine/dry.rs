@@ -73,7 +73,7 @@ async fn foresee(
             scan::look_at(task, input, ledger, host, prints).await;
         }
     }
-    let around = Around { state: task.state, ledger, prints };
+    let around = Around { state: task.state, contents: task.contents, ledger, prints };
     let verdict = kinds::examine(item.id, spec, print, &around, host).await;
     let failed = |failure: Failure| {
         let intent = if needs_unsettled { Intent::Later } else { Intent::Fail };
@@ -107,7 +107,7 @@ async fn foresee(
     };
     let mut changes = Vec::with_capacity(steps.len());
     for step in steps {
-        let diff = diff(task, &step, host).await;
+        let diff = diff(task, &step, ledger, host).await;
         let no_undo = no_undo::of_step(&step, host).await;
         host.foresee(&step.action);
         changes.push(Change { because: step.because, disrupts: step.disrupts, no_undo, diff });
@@ -128,10 +128,15 @@ fn creates(steps: &[Step]) -> bool {
 }
 
 /// What a step would change in a file.
-async fn diff(task: &Task<'_>, step: &Step, host: &impl Read) -> Option<Diff> {
-    let Action::WriteFile { path, content, sensitive, .. } = &step.action else { return None };
-    if *sensitive {
-        return Some(Diff::Hidden("the content is a secret".to_owned()));
+async fn diff(task: &Task<'_>, step: &Step, ledger: &Ledger, host: &impl Read) -> Option<Diff> {
+    let hidden = || Some(Diff::Hidden("the content is a secret".to_owned()));
+    let (path, content) = match &step.action {
+        Action::WriteSecret { .. } | Action::WriteFile { sensitive: true, .. } => return hidden(),
+        Action::WriteFile { path, content, .. } => (path, content),
+        _ => return None,
+    };
+    if ledger.holds_secret(&step.resource, path) {
+        return hidden();
     }
     // One byte more than is shown tells that there is more.
     let limit = render::LARGEST_DIFF + 1;

@@ -6,13 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use holdfast_schema::{AbsolutePath, ImageReference, UnitName};
+use holdfast_schema::{AbsolutePath, ContentSource, ImageReference, UnitName, spec::SecretReference};
 use serde_json::Value;
 
 use crate::{
     host::{
-        ContainerNow, Entry, HostError, ImageNow, Look, NetworkNow, Node, Offered, PackageNow, Read, UnitNow,
-        VolumeNow, Wanted,
+        ContainerNow, Entry, HostError, ImageNow, Look, NetworkNow, Node, Offered, PackageNow, Read, Sealed,
+        SecretNow, UnitNow, VolumeNow, Wanted,
     },
     plan::{Action, DockerAction, step::PackageTransaction},
 };
@@ -42,6 +42,7 @@ impl<'a, H> Foresight<'a, H> {
         match action {
             Action::RemovePath { path } | Action::RemoveTree { path } => drop(gone.insert(path.clone())),
             Action::WriteFile { path, .. }
+            | Action::WriteSecret { path, .. }
             | Action::MakeDirectory { path, .. }
             | Action::MakeSymlink { path, .. } => drop(gone.remove(path)),
             Action::Packages(PackageTransaction { install, remove, purge, .. }) => {
@@ -85,6 +86,18 @@ impl<H: Read> Read for Foresight<'_, H> {
 
     async fn bytes(&self, path: &AbsolutePath, limit: u64) -> Result<Option<Arc<[u8]>>, HostError> {
         if self.is_gone(path) { Ok(None) } else { self.host.bytes(path, limit).await }
+    }
+
+    async fn secret(
+        &self,
+        reference: &SecretReference,
+        contents: &dyn ContentSource,
+    ) -> Result<Arc<SecretNow>, HostError> {
+        self.host.secret(reference, contents).await
+    }
+
+    async fn sealed(&self, path: &AbsolutePath, limit: u64) -> Result<Option<Sealed>, HostError> {
+        if self.is_gone(path) { Ok(None) } else { self.host.sealed(path, limit).await }
     }
 
     async fn user(&self, name: &str) -> Result<Option<u32>, HostError> {

@@ -13,14 +13,13 @@ use crate::{
 /// Why a step could not be taken back, as far as that step alone tells.
 pub(super) async fn of_step(step: &Step, host: &impl Read) -> Option<String> {
     match &step.action {
-        Action::WriteFile { path, .. } | Action::MakeSymlink { path, .. } | Action::RemovePath { path } => {
-            match host.node(path, Look::Metadata).await {
-                Ok(Node::File { stat, .. }) if stat.size > LARGEST_KEPT => {
-                    Some(not_kept(&large_file(stat.size)))
-                }
-                _ => None,
-            }
-        }
+        Action::WriteFile { path, .. }
+        | Action::WriteSecret { path, .. }
+        | Action::MakeSymlink { path, .. }
+        | Action::RemovePath { path } => match host.node(path, Look::Metadata).await {
+            Ok(Node::File { stat, .. }) if stat.size > LARGEST_KEPT => Some(not_kept(&large_file(stat.size))),
+            _ => None,
+        },
         Action::RemoveTree { path } => tree(path, host).await.ok()?.err().as_deref().map(not_kept),
         Action::Packages(transaction) if !transaction.purge.is_empty() => {
             Some("what it keeps in configuration files and elsewhere goes with it".to_owned())

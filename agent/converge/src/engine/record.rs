@@ -5,11 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_schema::{AbsolutePath, ResourceId, Sha256, state::Mode};
+use holdfast_schema::{
+    AbsolutePath, ResourceId, Sha256,
+    spec::{Content, SecretReference},
+    state::Mode,
+};
 
 use super::{Failure, foresight::Foresight, run::Run};
 use crate::{
-    host::{ContainerWas, HostError, Look, NetworkWas, Node, PackageNow, Read, Stat, Write},
+    host::{ContainerWas, HostError, Look, NetworkWas, Node, PackageNow, Read, Sealed, Stat, Write},
     journal::{Before, Journal, Record, Target, Was},
     kinds::{self, Around, marks},
     ledger::Ledger,
@@ -82,7 +86,12 @@ impl<H: Write> Run<'_, '_, H> {
             if audit || (item.declared.is_none() && self.held.is_some()) {
                 continue;
             }
-            let around = Around { state: self.task.state, ledger: self.keeper.ledger(), prints: &prints };
+            let around = Around {
+                state: self.task.state,
+                contents: self.task.contents,
+                ledger: self.keeper.ledger(),
+                prints: &prints,
+            };
             let spec = item.declared.map(|resource| &resource.spec);
             let Ok(verdict) = kinds::examine(item.id, spec, false, &around, &foresight).await else {
                 continue;
@@ -124,7 +133,10 @@ async fn look_before(
 ) -> Result<(), HostError> {
     let Some(target) = Target::of(&step.action) else { return Ok(()) };
     match &target {
-        Target::Path(path) => before_path(&step.resource, path, host, (ledger, journal), records).await,
+        Target::Path(path) => {
+            let secret = matches!(step.action, Action::WriteSecret { .. });
+            before_path(&step.resource, (path, secret), host, (ledger, journal), records).await
+        }
         Target::Tree(path) => {
             if journal.touched(&target).is_none() {
                 before_tree(&step.resource, path, host, (ledger, journal), records).await?;
@@ -170,22 +182,25 @@ async fn look_before(
     }
 }
 
+/// `secret` tells that a secret will be there.
 async fn before_path(
     resource: &ResourceId,
-    path: &AbsolutePath,
+    (path, secret): (&AbsolutePath, bool),
     host: &impl Read,
     (ledger, journal): (&Ledger, &mut Journal<'_>),
     records: &mut Vec<Record>,
 ) -> Result<(), HostError> {
     let target = Target::Path(path.clone());
     let known = journal.touched(&target);
-    let node = host.node(path, Look::Content).await?;
+    // Of what may be a secret nothing is kept that could be read, not even a digest.
+    let secret = secret || ledger.holds_secret(resource, path);
+    let node = host.node(path, if secret { Look::Keyed } else { Look::Content }).await?;
     let ours = || marks::is_as_left(ledger.entry(resource), path, &node);
     if known.is_some_and(|seen| seen.is_still(stat(&node))) || (known.is_some() && ours()) {
         return Ok(());
     }
-    let was = what_is_there(path, &node, host, journal).await?;
-    let worth_keeping = matches!(was, Was::File { .. } | Was::Symlink { .. });
+    let was = what_is_there(path, &node, secret, host, journal).await?;
+    let worth_keeping = matches!(was, Was::File { .. } | Was::Secret { .. } | Was::Symlink { .. });
     let before = Before::Path { resource: resource.clone(), path: path.clone(), was };
     if known.is_none() {
         records.push(Record::Before(before));
@@ -207,7 +222,7 @@ async fn before_tree(
     match tree(root, host).await? {
         Ok(paths) => {
             for path in paths {
-                before_path(resource, &path, host, (ledger, journal), records).await?;
+                before_path(resource, (&path, false), host, (ledger, journal), records).await?;
             }
         }
         Err(what) => {
@@ -254,21 +269,32 @@ pub(super) fn large_file(size: u64) -> String {
 async fn what_is_there(
     path: &AbsolutePath,
     node: &Node,
+    secret: bool,
     host: &impl Read,
     journal: &mut Journal<'_>,
 ) -> Result<Was, HostError> {
+    let mut keep = |bytes: &[u8]| {
+        let failed = |source| HostError::Io { tried: format!("keep what {path} holds"), source };
+        journal.keep(bytes).map_err(failed)
+    };
+    let changed = || Was::NotKept { what: "a file that changed while it was read".to_owned() };
     Ok(match node {
         Node::Absent => Was::Absent,
         Node::Directory { stat } => Was::Directory { access: access(stat) },
         Node::Symlink { target, .. } => Was::Symlink { target: target.clone() },
         Node::Other { what } => Was::NotKept { what: (*what).to_owned() },
         Node::File { stat, .. } if stat.size > LARGEST_KEPT => Was::NotKept { what: large_file(stat.size) },
+        Node::File { stat, .. } if secret => match host.sealed(path, LARGEST_KEPT).await? {
+            None => changed(),
+            Some(Sealed { name, bytes, digest }) => {
+                let sealed = Content { sha256: keep(&bytes)?, size: bytes.len() as u64 };
+                Was::Secret { kept: SecretReference { name, sealed }, digest, access: access(stat) }
+            }
+        },
         Node::File { stat, .. } => match host.bytes(path, LARGEST_KEPT).await? {
-            None => Was::NotKept { what: "a file that changed while it was read".to_owned() },
+            None => changed(),
             Some(bytes) => {
-                let tried = || format!("keep what {path} holds");
-                let sha256 =
-                    journal.keep(&bytes).map_err(|source| HostError::Io { tried: tried(), source })?;
+                let sha256 = keep(&bytes)?;
                 Was::File { sha256, size: bytes.len() as u64, access: access(stat) }
             }
         },

@@ -153,7 +153,12 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
                 scan::look_at(self.task, input, self.keeper.ledger(), self.host, &mut self.prints).await;
             }
         }
-        let around = Around { state: self.task.state, ledger: self.keeper.ledger(), prints: &self.prints };
+        let around = Around {
+            state: self.task.state,
+            contents: self.task.contents,
+            ledger: self.keeper.ledger(),
+            prints: &self.prints,
+        };
         let print = self.watched.contains(item.id);
         let mut verdict = kinds::examine(item.id, spec, print, &around, self.host).await?;
         for lesson in verdict.lessons.drain(..) {
@@ -265,6 +270,7 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
         let absent = step.expects == Expected::Nothing;
         let made = match &step.action {
             Action::WriteFile { path, content, .. } => Some((path, Some(content.sha256))),
+            Action::WriteSecret { path, digest, .. } => Some((path, Some(*digest))),
             Action::MakeSymlink { path, target } => {
                 Some((path, Some(holdfast_schema::Sha256::of(target.as_bytes()))))
             }
@@ -277,6 +283,9 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
         };
         if let Some((path, digest)) = made {
             self.keeper.promise(|ledger| ledger.intend(id, path, digest, absent));
+            if let Action::WriteSecret { .. } = &step.action {
+                self.keeper.promise(|ledger| ledger.hold_secret(id, path));
+            }
         }
         self.keeper.secure()
     }
@@ -385,7 +394,8 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
         think: impl FnOnce(&kinds::Subject<'_, holdfast_schema::spec::UnitSpec>) -> T,
     ) -> T {
         let ledger = self.keeper.ledger();
-        let around = Around { state: self.task.state, ledger, prints: &self.prints };
+        let around =
+            Around { state: self.task.state, contents: self.task.contents, ledger, prints: &self.prints };
         let want = item.declared.and_then(|resource| match &resource.spec {
             Spec::Unit(unit) if item.id.kind == KindName::Unit => Some(unit),
             _ => None,

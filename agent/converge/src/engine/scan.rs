@@ -63,6 +63,8 @@ struct Claim {
     id: ResourceId,
     path: AbsolutePath,
     digest: Option<Sha256>,
+    /// Whether it is to hold a secret.
+    secret: bool,
     /// Who spoke for the path before and is declared no longer.
     heir_of: Option<ResourceId>,
 }
@@ -74,10 +76,11 @@ fn claims(task: &Task<'_>, notes: &mut impl Notes) -> Vec<Claim> {
             continue;
         }
         let entry = notes.ledger().entry(id);
+        let secret = matches!(&resource.spec, Spec::File(file) if file.secret.is_some());
         kinds::claims(&resource.spec, &mut |path, digest| {
             let mark = entry.and_then(|entry| entry.mark(path));
-            if !mark.is_some_and(|mark| mark.covers(digest)) {
-                claims.push(Claim { id: id.clone(), path: path.clone(), digest, heir_of: None });
+            if !mark.is_some_and(|mark| mark.covers(digest) && (mark.secret || !secret)) {
+                claims.push(Claim { id: id.clone(), path: path.clone(), digest, secret, heir_of: None });
             }
         });
         // What is new gets its entry now; what is known keeps the needs that it had until it is in order, for they say what
@@ -102,12 +105,14 @@ fn name_predecessors(task: &Task<'_>, ledger: &Ledger, claims: &mut [Claim]) {
 }
 
 async fn make_claim(claim: &Claim, host: &impl Read, notes: &mut impl Notes) {
-    let Claim { id, path, digest, heir_of } = claim;
+    let Claim { id, path, digest, secret, heir_of } = claim;
     // A look that fails leaves the claim to the moment before the path is made.
     let Ok(node) = host.node(path, Look::Metadata).await else { return };
     notes.promise(|ledger| {
         let handed = heir_of.as_ref().is_some_and(|from| ledger.hand_over(path, from, id));
-        ledger.intend(id, path, *digest, node == Node::Absent) || handed
+        let intended = ledger.intend(id, path, *digest, node == Node::Absent);
+        let held = *secret && ledger.hold_secret(id, path);
+        intended || held || handed
     });
 }
 
@@ -143,7 +148,7 @@ async fn adoption(
     host: &impl Read,
     prints: &Prints,
 ) -> Option<Lesson> {
-    let around = Around { state: task.state, ledger, prints };
+    let around = Around { state: task.state, contents: task.contents, ledger, prints };
     let subject = Subject { id, want: Some(want), entry: ledger.entry(id), around: &around };
     let seen = unit::Unit::observe(&subject, host).await.ok()?;
     Some(level::adoption(&subject, want, &seen))
@@ -161,7 +166,7 @@ pub(super) async fn look_at(
         return;
     }
     let Some(resource) = task.state.resources.get(id) else { return };
-    let around = Around { state: task.state, ledger, prints };
+    let around = Around { state: task.state, contents: task.contents, ledger, prints };
     if let Ok(verdict) = kinds::examine(id, Some(&resource.spec), true, &around, host).await
         && let Some(print) = verdict.print
     {

@@ -8,5 +8,6 @@ mod fights;
 mod levels;
 mod properties;
 mod prune;
+mod secrets;
 mod timeline;
 mod undo;

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, io, time::Duration};
 
+use super::secrets::SecretError;
+
 /// Every code that a [`HostError`] can have: code, what it means, remedy.
 pub const CODES: &[(&str, &str, &str)] = &[
     (
@@ -81,6 +83,13 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "E_UNHEALTHY",
         "the unit runs but its health probe did not succeed in time",
         "see the unit's journal; the probe is asked again at every pass",
+    ),
+    (
+        "E_SECRET",
+        "a secret cannot be decrypted on this host, or may not go where the resource would put it, or more could read it there \
+         than may",
+        "the message says which; encrypt it to the host with `holdfast secret rekey`, correct the resource, or let somebody who \
+         can read the secret allow it with `holdfast secret edit`",
     ),
     (
         "E_DOCKER_GONE",
@@ -278,6 +287,15 @@ pub enum HostError {
         #[source]
         source: io::Error,
     },
+    /// A secret cannot be used. Neither this nor its cause tells anything of what it is.
+    #[error("{what} cannot be used")]
+    Secret {
+        /// Which secret.
+        what: String,
+        /// Why not.
+        #[source]
+        source: SecretError,
+    },
     /// The Docker engine refused or failed to do something.
     #[error("{tried}: {reason}")]
     Docker {
@@ -334,6 +352,7 @@ impl HostError {
             Self::ManagerGone { .. } => "E_SYSTEMD_GONE",
             Self::Unit { .. } => "E_UNIT",
             Self::Unhealthy { .. } => "E_UNHEALTHY",
+            Self::Secret { .. } => "E_SECRET",
             Self::DockerGone { .. } => "E_DOCKER_GONE",
             Self::Docker { .. } => "E_DOCKER",
             Self::ImagePull { .. } => "E_IMAGE_PULL",
@@ -366,7 +385,7 @@ impl HostError {
             | Self::Container { .. }
             | Self::NoSuchAccount { .. }
             | Self::Command { .. } => Retry::Soon,
-            Self::Invalid { .. } => Retry::NextRevision,
+            Self::Invalid { .. } | Self::Secret { .. } => Retry::NextRevision,
             Self::InTheWay { .. } | Self::Unsupported { .. } => Retry::Never,
         }
     }
@@ -404,6 +423,7 @@ impl HostError {
             Self::ManagerGone { .. } => Some("check that dbus and systemd run"),
             Self::Unit { .. } => Some("see `systemctl status` and `journalctl -u` for the unit"),
             Self::Unhealthy { .. } => Some("see the unit's journal; the probe is asked again at every pass"),
+            Self::Secret { source, .. } => Some(source.remedy()),
             Self::DockerGone { .. } => {
                 Some("check `systemctl status docker`, or declare the package that brings the engine")
             }

@@ -5,15 +5,19 @@
 use std::{
     cell::{Ref, RefCell, RefMut},
     collections::{BTreeMap, BTreeSet},
+    rc::Rc,
     sync::Arc,
 };
 
-use holdfast_schema::{AbsolutePath, ContentSource, FileMode, ImageReference, Sha256, UnitName};
+use holdfast_schema::{
+    AbsolutePath, ContentSource, FileMode, ImageReference, Sha256, UnitName, spec::SecretReference,
+};
+use holdfast_secrets::keyed_digest;
 use serde_json::Value;
 
 use super::{
     ContainerNow, Entry, Expected, HostError, ImageNow, Look, NetworkNow, Node, Offered, PackageNow, Read,
-    Stat, UnitNow, VolumeNow, Wanted, Write,
+    Sealed, SecretNow, Stat, UnitNow, VolumeNow, Wanted, Write, secrets::Secrets,
 };
 use crate::plan::{Action, DockerAction};
 
@@ -46,6 +50,7 @@ pub(crate) struct Inner {
     pub(crate) manager_gone: bool,
     pub(crate) units: BTreeMap<String, units::FakeUnit>,
     pub(crate) docker: docker::FakeDocker,
+    pub(crate) secrets: Rc<Secrets>,
     /// How many looks there were, of any kind.
     pub(crate) looks: usize,
     /// Every change that was asked for and made, in order.
@@ -204,7 +209,15 @@ impl Inner {
         match &node.body {
             Body::File(bytes) => {
                 stat.size = bytes.len() as u64;
-                Node::File { stat, sha256: (look == Look::Content).then(|| Sha256::of(bytes)) }
+                let sha256 = match look {
+                    Look::Metadata => None,
+                    Look::Content => Some(Sha256::of(bytes)),
+                    Look::Keyed => {
+                        let key = self.secrets.digest_key(path).expect("the host has a key");
+                        Some(keyed_digest(&key, bytes))
+                    }
+                };
+                Node::File { stat, sha256 }
             }
             Body::Directory => Node::Directory { stat },
             Body::Symlink(target) => Node::Symlink { stat, target: target.clone() },
@@ -229,6 +242,21 @@ impl Read for FakeHost {
     async fn bytes(&self, path: &AbsolutePath, limit: u64) -> Result<Option<Arc<[u8]>>, HostError> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(self.look().content(path.as_str()).map(|bytes| bytes.iter().take(limit).copied().collect()))
+    }
+
+    async fn secret(
+        &self,
+        reference: &SecretReference,
+        contents: &dyn ContentSource,
+    ) -> Result<Arc<SecretNow>, HostError> {
+        self.look().secrets.look(reference, contents)
+    }
+
+    async fn sealed(&self, path: &AbsolutePath, _limit: u64) -> Result<Option<Sealed>, HostError> {
+        let look = self.look();
+        let Node::File { stat, .. } = look.node(path, Look::Metadata) else { return Ok(None) };
+        let Some(bytes) = look.content(path.as_str()) else { return Ok(None) };
+        look.secrets.seal(path, &bytes, &stat).map(Some)
     }
 
     async fn user(&self, name: &str) -> Result<Option<u32>, HostError> {

@@ -7,12 +7,14 @@ use std::{
     sync::Arc,
 };
 
-use holdfast_schema::{AbsolutePath, ContentSource, Contents, ImageReference, Sha256, UnitName};
+use holdfast_schema::{
+    AbsolutePath, ContentSource, Contents, ImageReference, Sha256, UnitName, spec::SecretReference,
+};
 use serde_json::Value;
 
 use super::{
     ContainerNow, Entry, Expected, HostError, ImageNow, Look, NetworkNow, Node, Offered, PackageNow, Read,
-    UnitNow, VolumeNow, Wanted, Write,
+    Sealed, SecretNow, UnitNow, VolumeNow, Wanted, Write,
 };
 use crate::{
     journal::{JournalStore, Record, Recorded},
@@ -104,6 +106,18 @@ impl<H: Read> Read for Faulty<'_, H> {
     async fn bytes(&self, path: &AbsolutePath, limit: u64) -> Result<Option<Arc<[u8]>>, HostError> {
         self.call()?;
         self.host.bytes(path, limit).await
+    }
+    async fn secret(
+        &self,
+        reference: &SecretReference,
+        contents: &dyn ContentSource,
+    ) -> Result<Arc<SecretNow>, HostError> {
+        self.call()?;
+        self.host.secret(reference, contents).await
+    }
+    async fn sealed(&self, path: &AbsolutePath, limit: u64) -> Result<Option<Sealed>, HostError> {
+        self.call()?;
+        self.host.sealed(path, limit).await
     }
     async fn user(&self, name: &str) -> Result<Option<u32>, HostError> {
         self.call()?;

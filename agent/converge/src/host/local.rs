@@ -10,20 +10,25 @@ use std::{
     sync::Arc,
 };
 
-use holdfast_schema::{AbsolutePath, ContentSource, Facts, ImageReference, Sha256, UnitName, spec::Health};
+use holdfast_schema::{
+    AbsolutePath, ContentSource, Facts, ImageReference, KindName, ResourceId, Sha256, UnitName,
+    spec::{Health, SecretReference},
+};
+use holdfast_secrets::EnvelopeError;
 use serde_json::Value;
 
 use super::{
     ConfigFile, ContainerNow, Entry, Expected, HostError, ImageNow, Look, NetworkNow, Node, Offered,
-    PackageNow, Read, UnitNow, VolumeNow, Wanted, Write,
+    PackageNow, Read, Sealed, SecretNow, UnitNow, VolumeNow, Wanted, Write,
     accounts::Accounts,
     docker::Docker,
     facts,
-    files::{Editor, Files, NewFile, Tree},
+    files::{Digest, Editor, Files, NewFile, Tree},
     outside::{self, Outside, Unsuccessful},
     packages::{Installer, Packages},
     probe,
     rescue::Rescue,
+    secrets::Secrets,
     systemd::Systemd,
     watch::{Watch, Witness},
 };
@@ -39,6 +44,7 @@ mod tests;
 #[derive(Debug)]
 pub struct ReadOnlyHost {
     files: Rc<Files>,
+    secrets: Secrets,
     accounts: Accounts,
     /// There is none in a scratch root.
     machine: Option<Machine>,
@@ -78,18 +84,19 @@ impl ReadOnlyHost {
             packages: Rc::new(Packages::new(state)),
             docker: Box::default(),
         };
-        Ok(Self::over(tree, Some(machine)))
+        Ok(Self::over(tree, Path::new("/"), Some(machine)))
     }
 
     /// The directory `root` in the place of a host's root directory. There everybody is the one who runs this, and there are
     /// neither packages nor units.
     pub fn scratch(root: &Path) -> Result<Self, HostError> {
-        Ok(Self::over(Tree::scratch(root).map_err(|error| opened(&root.to_string_lossy(), error))?, None))
+        let tree = Tree::scratch(root).map_err(|error| opened(&root.to_string_lossy(), error))?;
+        Ok(Self::over(tree, root, None))
     }
 
-    fn over(tree: Tree, machine: Option<Machine>) -> Self {
+    fn over(tree: Tree, root: &Path, machine: Option<Machine>) -> Self {
         let accounts = Accounts::new(tree.is_scratch());
-        Self { files: Rc::new(Files::new(tree)), accounts, machine }
+        Self { files: Rc::new(Files::new(tree)), secrets: Secrets::of(root), accounts, machine }
     }
 
     /// What the host is; asked anew every time.
@@ -144,7 +151,7 @@ impl LocalHost {
             packages: Rc::new(Packages::new(None)),
             docker: Box::default(),
         };
-        Self::over(ReadOnlyHost::over(tree, Some(machine)), Outside::Children, None)
+        Self::over(ReadOnlyHost::over(tree, root, Some(machine)), Outside::Children, None)
     }
 
     /// How many requests its Docker engine was sent.
@@ -207,7 +214,11 @@ impl Read for ReadOnlyHost {
     }
 
     async fn node(&self, path: &AbsolutePath, look: Look) -> Result<Node, HostError> {
-        self.files.node(path, look)
+        match look {
+            Look::Metadata => self.files.node(path, Digest::None),
+            Look::Content => self.files.node(path, Digest::Plain),
+            Look::Keyed => self.files.node(path, Digest::Keyed(&*self.secrets.digest_key(path)?)),
+        }
     }
 
     async fn entries(&self, path: &AbsolutePath) -> Result<Vec<Entry>, HostError> {
@@ -216,6 +227,20 @@ impl Read for ReadOnlyHost {
 
     async fn bytes(&self, path: &AbsolutePath, limit: u64) -> Result<Option<Arc<[u8]>>, HostError> {
         self.files.bytes(path, limit)
+    }
+
+    async fn secret(
+        &self,
+        reference: &SecretReference,
+        contents: &dyn ContentSource,
+    ) -> Result<Arc<SecretNow>, HostError> {
+        self.secrets.look(reference, contents)
+    }
+
+    async fn sealed(&self, path: &AbsolutePath, limit: u64) -> Result<Option<Sealed>, HostError> {
+        let Node::File { stat, .. } = self.files.node(path, Digest::None)? else { return Ok(None) };
+        let Some(bytes) = self.files.bytes(path, limit)? else { return Ok(None) };
+        self.secrets.seal(path, &bytes, &stat).map(Some)
     }
 
     async fn user(&self, name: &str) -> Result<Option<u32>, HostError> {
@@ -299,6 +324,18 @@ impl Read for LocalHost {
         self.read.bytes(path, limit).await
     }
 
+    async fn secret(
+        &self,
+        reference: &SecretReference,
+        contents: &dyn ContentSource,
+    ) -> Result<Arc<SecretNow>, HostError> {
+        self.read.secret(reference, contents).await
+    }
+
+    async fn sealed(&self, path: &AbsolutePath, limit: u64) -> Result<Option<Sealed>, HostError> {
+        self.read.sealed(path, limit).await
+    }
+
     async fn user(&self, name: &str) -> Result<Option<u32>, HostError> {
         self.read.user(name).await
     }
@@ -366,6 +403,18 @@ impl Write for LocalHost {
                 let bytes = verified(path, content.sha256, contents)?;
                 let validate = validate.as_deref();
                 let new = NewFile { bytes: &bytes, access: *access, validate, sensitive: *sensitive };
+                self.editor.write_file(path, &new, expects).await
+            }
+            Action::WriteSecret { path, secret, access, validate, .. } => {
+                let resource = ResourceId::new(KindName::File, path.as_str());
+                let (envelope, secret) = self.read.secrets.disclose(secret, &resource, contents)?;
+                let allowed = envelope.greatest_mode;
+                if access.mode.bits() & !allowed.bits() != 0 {
+                    let source = EnvelopeError::Mode { wanted: access.mode, allowed }.into();
+                    return Err(HostError::Secret { what: format!("the secret {}", envelope.name), source });
+                }
+                let validate = validate.as_deref();
+                let new = NewFile { bytes: secret.expose(), access: *access, validate, sensitive: true };
                 self.editor.write_file(path, &new, expects).await
             }
             Action::SetAccess { path, access } => self.editor.set_access(path, access, expects),

@@ -5,7 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use holdfast_schema::{AbsolutePath, ContentSource, FileMode, ImageReference, Sha256, UnitName};
+use holdfast_schema::{
+    AbsolutePath, ContentSource, FileMode, ImageReference, Sha256, UnitName, spec::SecretReference,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -25,6 +27,7 @@ mod outside;
 mod packages;
 pub mod probe;
 mod rescue;
+pub(crate) mod secrets;
 mod systemd;
 pub mod watch;
 
@@ -34,6 +37,7 @@ pub use docker::{
 pub use error::{HostError, Retry};
 pub use local::{LocalHost, ReadOnlyHost};
 pub use rescue::Rescue;
+pub use secrets::{KEY, Sealed, SecretError, SecretNow};
 
 use crate::plan::Action;
 
@@ -59,6 +63,16 @@ pub trait Read {
 
     /// A file's bytes, for a diff: at most `limit` of them; `None` if it is no regular file.
     async fn bytes(&self, path: &AbsolutePath, limit: u64) -> Result<Option<Arc<[u8]>>, HostError>;
+
+    /// What can be told of a secret of the fleet, if this host can read it; `contents` has its encrypted file.
+    async fn secret(
+        &self,
+        reference: &SecretReference,
+        contents: &dyn ContentSource,
+    ) -> Result<Arc<SecretNow>, HostError>;
+
+    /// A file's bytes encrypted to this host alone, to keep what may be a secret; `None` if it is no regular file.
+    async fn sealed(&self, path: &AbsolutePath, limit: u64) -> Result<Option<Sealed>, HostError>;
 
     /// The uid of a user by name or decimal number; `None` if there is no such user.
     async fn user(&self, name: &str) -> Result<Option<u32>, HostError>;
@@ -159,6 +173,8 @@ pub enum Look {
     Metadata,
     /// Also the digest of a regular file's content.
     Content,
+    /// The same, but under a key of this host: a digest that can be kept of a file that holds a secret.
+    Keyed,
 }
 
 /// What is at a path.
@@ -170,7 +186,7 @@ pub enum Node {
     File {
         /// What identifies it.
         stat: Stat,
-        /// The digest of its content, if [`Look::Content`] was asked.
+        /// The digest of its content, if [`Look::Content`] or [`Look::Keyed`] was asked.
         sha256: Option<Sha256>,
     },
     /// A directory.

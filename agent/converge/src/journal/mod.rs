@@ -12,7 +12,7 @@ use std::{
     io,
 };
 
-use holdfast_schema::{AbsolutePath, ResourceId, Sha256, UnitName};
+use holdfast_schema::{AbsolutePath, ResourceId, Sha256, UnitName, spec::SecretReference};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -98,6 +98,15 @@ pub enum Was {
         /// Who owns it and who may use it.
         access: Owned,
     },
+    /// A file that held a secret. Its bytes are kept encrypted to this host.
+    Secret {
+        /// What is kept of it, as a secret of its own.
+        kept: SecretReference,
+        /// The digest of its bytes under the host's own key.
+        digest: Sha256,
+        /// Who owns it and who may use it.
+        access: Owned,
+    },
     /// A directory.
     Directory {
         /// Who owns it and who may use it.
@@ -150,6 +159,7 @@ impl Target {
     pub fn of(action: &Action) -> Option<Self> {
         Some(match action {
             Action::WriteFile { path, .. }
+            | Action::WriteSecret { path, .. }
             | Action::SetAccess { path, .. }
             | Action::MakeDirectory { path, .. }
             | Action::MakeSymlink { path, .. }

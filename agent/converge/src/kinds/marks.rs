@@ -60,15 +60,21 @@ pub(crate) fn is_as_left(entry: Option<&Entry>, path: &AbsolutePath, node: &Node
 /// How closely to look at a path, so that [`lessons`] can tell.
 pub(crate) fn look(entry: Option<&Entry>, path: &AbsolutePath, needed: Look) -> Look {
     match entry.and_then(|entry| entry.mark(path)) {
-        Some(mark) if mark.origin == Origin::Claimed => Look::Content,
+        Some(mark) if mark.origin == Origin::Claimed => content(entry, path),
         Some(_) | None => needed,
     }
+}
+
+/// How to look at the content of a path, so that it can be compared with what is remembered of it.
+pub(crate) fn content(entry: Option<&Entry>, path: &AbsolutePath) -> Look {
+    let secret = entry.and_then(|entry| entry.mark(path)).is_some_and(|mark| mark.secret);
+    if secret { Look::Keyed } else { Look::Content }
 }
 
 /// What is at the one path that the entry of something undeclared speaks of.
 pub(crate) async fn left_behind(entry: Option<&Entry>, host: &impl Read) -> Result<Node, HostError> {
     match entry.and_then(|entry| entry.marks.first()) {
-        Some(mark) => host.node(&mark.path, Look::Content).await,
+        Some(mark) => host.node(&mark.path, content(entry, &mark.path)).await,
         None => Ok(Node::Absent),
     }
 }

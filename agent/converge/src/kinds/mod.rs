@@ -8,7 +8,7 @@ use std::{
 };
 
 use holdfast_schema::{
-    AbsolutePath, HostState, KindName, ResourceId, Sha256,
+    AbsolutePath, ContentSource, HostState, KindName, ResourceId, Sha256,
     spec::{Ensure, Spec},
 };
 
@@ -76,6 +76,8 @@ pub(crate) struct Subject<'a, S> {
 /// What a plan depends on beside the resource itself.
 pub(crate) struct Around<'a> {
     pub(crate) state: &'a HostState,
+    /// What secrets are decrypted from.
+    pub(crate) contents: &'a dyn ContentSource,
     pub(crate) ledger: &'a Ledger,
     /// The fingerprints of the resources that units watch, as they are now.
     pub(crate) prints: &'a BTreeMap<ResourceId, Sha256>,

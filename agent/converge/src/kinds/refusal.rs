@@ -1,5 +1,7 @@
 //! Why a kind will not plan what is asked.
 
+use holdfast_secrets::EnvelopeError;
+
 use crate::host::Retry;
 
 /// Why a kind will not plan what is asked.
@@ -53,6 +55,14 @@ pub enum Refusal {
         /// Its `UnitFileState`.
         state: String,
     },
+    /// A secret that may not be used so.
+    #[error("the secret {name} cannot be used: {why}")]
+    Secret {
+        /// Which secret.
+        name: String,
+        /// Why not.
+        why: EnvelopeError,
+    },
     /// An image that may not be pulled, or cannot be.
     #[error("the Docker engine does not have the image {image}, and it is not to be pulled")]
     ImageMissing {
@@ -83,6 +93,7 @@ impl Refusal {
             Self::ForeignName { .. } => "E_FOREIGN_NAME",
             Self::NotEmpty { .. } => "E_NOT_EMPTY",
             Self::NotEnablable { .. } => "E_NOT_ENABLABLE",
+            Self::Secret { .. } => "E_SECRET",
             Self::ImageMissing { .. } => "E_IMAGE_MISSING",
             Self::VolumeDiffers { .. } => "E_VOLUME_DIFFERS",
         }
@@ -92,9 +103,10 @@ impl Refusal {
     pub fn retry(&self) -> Retry {
         match self {
             Self::NoSuchAccount { .. } | Self::ImageMissing { .. } => Retry::Soon,
-            Self::PurgeLimit { .. } | Self::NotEmpty { .. } | Self::NotEnablable { .. } => {
-                Retry::NextRevision
-            }
+            Self::Secret { .. }
+            | Self::PurgeLimit { .. }
+            | Self::NotEmpty { .. }
+            | Self::NotEnablable { .. } => Retry::NextRevision,
             Self::InTheWay { .. } | Self::ForeignName { .. } | Self::VolumeDiffers { .. } => Retry::Never,
         }
     }
@@ -107,6 +119,9 @@ impl Refusal {
             Self::PurgeLimit { .. } => "declare what should stay, or raise `purge_limit`",
             Self::ForeignName { .. } => "rename or remove it by hand",
             Self::NotEmpty { .. } => "empty it, or set `purge = true` to remove all that is in it",
+            Self::Secret { .. } => {
+                "correct the resource, or let somebody who can read the secret allow it: `holdfast secret edit`"
+            }
             Self::ImageMissing { .. } => {
                 "bring the image to the engine (`docker load`), or name it by its registry and digest and let it be pulled"
             }

@@ -45,6 +45,9 @@ pub struct Mark {
     /// may not have happened; none for a directory.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub digests: Vec<Sha256>,
+    /// Whether it holds a secret, or may. Its digests are then under the host's own key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
 }
 
 /// Who made a path.

@@ -6,8 +6,8 @@ use std::{
 };
 
 use holdfast_schema::{
-    AbsolutePath, FileMode, ResourceId, UnitName,
-    spec::{Content, Health},
+    AbsolutePath, FileMode, ResourceId, Sha256, UnitName,
+    spec::{Content, Health, SecretReference},
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,19 @@ pub enum Action {
         /// Whether what `validate` says must not be repeated, for it may quote the content.
         #[serde(default)]
         sensitive: bool,
+    },
+    /// The same with a secret, which is decrypted for the moment of writing.
+    WriteSecret {
+        /// Where it goes.
+        path: AbsolutePath,
+        /// Which secret.
+        secret: SecretReference,
+        /// Its digest under the host's own key.
+        digest: Sha256,
+        /// Who owns the file and who may use it.
+        access: Owned,
+        /// What must succeed on the staged file first; `{path}` stands for it.
+        validate: Option<Vec<String>>,
     },
     /// Changes owner, group or mode of what is there, never through a symlink.
     SetAccess {
@@ -229,6 +242,7 @@ impl Action {
     pub fn is_of_files(&self) -> bool {
         match self {
             Self::WriteFile { .. }
+            | Self::WriteSecret { .. }
             | Self::SetAccess { .. }
             | Self::MakeDirectory { .. }
             | Self::MakeSymlink { .. }

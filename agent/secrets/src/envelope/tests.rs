@@ -1,7 +1,7 @@
 use holdfast_schema::spec::Access;
 use proptest::prelude::*;
 
-use super::{Envelope, EnvelopeError};
+use super::{Envelope, EnvelopeError, Salt};
 use crate::Secret;
 
 fn envelope() -> Envelope {
@@ -11,7 +11,7 @@ fn envelope() -> Envelope {
         owner: "root:nginx".to_owned(),
         greatest_mode: "0640".parse().unwrap(),
         generation: 4,
-        salt: [7; 32],
+        salt: Salt([7; 32]),
     }
 }
 
@@ -86,7 +86,7 @@ fn a_file_is_as_private_as_it_must_be() {
 #[test]
 fn the_shared_digest_needs_the_salt() {
     let secret = Secret::new(b"hunter2".to_vec());
-    let other = Envelope { salt: [8; 32], ..envelope() };
+    let other = Envelope { salt: Salt([8; 32]), ..envelope() };
     assert_eq!(envelope().shared_digest(&secret), envelope().shared_digest(&secret));
     assert_ne!(envelope().shared_digest(&secret), other.shared_digest(&secret));
 }

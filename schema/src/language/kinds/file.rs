@@ -4,6 +4,7 @@ use super::{account, value};
 use crate::{
     AbsolutePath, FileMode, KindName, Problem,
     document::{field::Command, source::Span, table::table},
+    id::SecretName,
     language::{
         common::{Body, Common, Declared},
         values::Account,
@@ -16,13 +17,16 @@ table! {
     /// A regular file, by its path.
     pub(crate) struct FileTable {
         before body: Body,
+        /// The name of a secret that the file holds: `secrets/NAME.age` of the repository, see SECRETS. Where it may lie, whom it
+        /// may belong to and how wide `mode` may be is sealed in that file.
+        secret: SecretName,
         /// Whether it exists.
         ensure: Ensure = "\"present\"",
         /// The user who owns it, by name or number.
         owner: Account = "\"root\"",
         /// The group that owns it, by name or number.
         group: Account = "\"root\"",
-        /// Its permissions. By default `0644`, with `sensitive` `0600`; and executable (`0755`, `0700`) if `source` names a
+        /// Its permissions. By default `0644`, with `sensitive` or `secret` `0600`; and executable (`0755`, `0700`) if `source` names a
         /// file that Git has as executable.
         mode: FileMode,
         /// A command that must succeed on the new file before it takes the old one's place; `{path}` stands for the new
@@ -34,6 +38,7 @@ table! {
         sensitive: bool = "false",
         after common: Common,
     }
+    one_of [["secret", "content"], ["secret", "source"], ["secret", "template"]]
 }
 
 impl Declared for FileTable {
@@ -48,23 +53,26 @@ impl Declared for FileTable {
         let ensure = value(self.ensure.as_ref()).unwrap_or_default();
         let sensitive = value(self.sensitive.as_ref()).unwrap_or(false);
         let mut executable = false;
-        let content = match ensure {
-            Ensure::Absent => None,
-            Ensure::Present => {
+        let (content, secret) = match (ensure, &self.secret) {
+            (Ensure::Absent, _) => (None, None),
+            (Ensure::Present, Some(secret)) => (None, Some(build.secret(secret)?)),
+            (Ensure::Present, None) => {
                 if !self.body.is_set() {
                     let message = format!("nothing says what {path} holds");
                     build.report(
                         at,
-                        Problem::new("E_MISSING_KEY", message)
-                            .remedy("set `content`, `source` or `template`, or ensure = \"absent\""),
+                        Problem::new("E_MISSING_KEY", message).remedy(
+                            "set `content`, `source`, `template` or `secret`, or ensure = \"absent\"",
+                        ),
                     );
                     return None;
                 }
                 let body = build.body(&self.body)?;
                 executable = body.executable;
-                Some(body.content)
+                (Some(body.content), None)
             }
         };
+        let sensitive = sensitive || secret.is_some();
         if let Some(validate) = &self.validate
             && !validate.value.0.iter().any(|word| word.contains("{path}"))
         {
@@ -83,6 +91,7 @@ impl Declared for FileTable {
             path: path.clone(),
             ensure,
             content,
+            secret,
             access: Access {
                 owner: account(self.owner.as_ref()),
                 group: account(self.group.as_ref()),

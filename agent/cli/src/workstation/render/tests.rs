@@ -27,6 +27,7 @@ fn file(path: &str, content: Content, sensitive: bool) -> Spec {
         path: path.parse().unwrap(),
         ensure: Ensure::Present,
         content: Some(content),
+        secret: None,
         access: Access { owner: "root".into(), group: "root".into(), mode: FileMode::new(0o4755) },
         validate: None,
         replace: true,

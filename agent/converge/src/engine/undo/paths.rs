@@ -43,7 +43,8 @@ impl<H: Write> Undo<'_, H> {
 
     async fn put_path_back(&mut self, path: &AbsolutePath, was: &Was) -> Result<(), Failure> {
         for _ in 0..MOST_LOOKS {
-            let now = self.host.node(path, Look::Content).await.map_err(|error| Failure::from(&error))?;
+            let look = if let Was::Secret { .. } = was { Look::Keyed } else { Look::Content };
+            let now = self.host.node(path, look).await.map_err(|error| Failure::from(&error))?;
             let Some(action) = next(path, was, &now)? else { return Ok(()) };
             match self.run(&action, &marks::expected(&now)).await {
                 Ok(()) | Err(HostError::Changed { .. }) => {}
@@ -65,7 +66,7 @@ fn next(path: &AbsolutePath, was: &Was, now: &Node) -> Result<Option<Action>, Fa
         (Was::NotKept { what }, _) => return Err(Failure::not_kept(what)),
         (Was::Absent, Node::Absent) => None,
         (Was::Absent, Node::File { .. } | Node::Symlink { .. } | Node::Directory { .. })
-        | (Was::File { .. } | Was::Symlink { .. }, Node::Directory { .. })
+        | (Was::File { .. } | Was::Secret { .. } | Was::Symlink { .. }, Node::Directory { .. })
         | (Was::Directory { .. }, Node::File { .. } | Node::Symlink { .. }) => remove(),
         (Was::File { sha256, access, .. }, Node::File { stat, sha256: Some(found) }) if sha256 == found => {
             (!is_owned(stat, *access)).then(|| Action::SetAccess { path: path(), access: *access })
@@ -77,6 +78,18 @@ fn next(path: &AbsolutePath, was: &Was, now: &Node) -> Result<Option<Action>, Fa
                 access: *access,
                 validate: None,
                 sensitive: true,
+            })
+        }
+        (Was::Secret { digest, access, .. }, Node::File { stat, sha256: Some(found) }) if digest == found => {
+            (!is_owned(stat, *access)).then(|| Action::SetAccess { path: path(), access: *access })
+        }
+        (Was::Secret { kept, digest, access }, Node::File { .. } | Node::Symlink { .. } | Node::Absent) => {
+            Some(Action::WriteSecret {
+                path: path(),
+                secret: kept.clone(),
+                digest: *digest,
+                access: *access,
+                validate: None,
             })
         }
         (Was::Directory { access }, Node::Directory { stat }) => {

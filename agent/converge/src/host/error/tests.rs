@@ -33,6 +33,7 @@ fn every_code_is_explained() {
         HostError::ManagerGone { source: "gone".into() },
         HostError::Unit { unit: text(), reason: text() },
         HostError::Unhealthy { unit: text(), reason: text() },
+        HostError::Secret { what: text(), source: super::SecretError::NoKey },
         HostError::DockerGone { socket: text(), source: io::ErrorKind::NotFound.into() },
         HostError::Docker { tried: text(), reason: text() },
         HostError::ImagePull { image: text(), reason: text() },

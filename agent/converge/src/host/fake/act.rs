@@ -2,7 +2,7 @@
 
 use std::io;
 
-use holdfast_schema::{AbsolutePath, ContentSource};
+use holdfast_schema::{AbsolutePath, ContentSource, KindName, ResourceId};
 
 use super::{Body, Inner};
 use crate::{
@@ -32,6 +32,14 @@ impl Inner {
                 }
                 self.replaceable(path)?;
                 self.own(path, Body::File(bytes), *access);
+            }
+            Action::WriteSecret { path, secret, access, .. } => {
+                self.expect(path, expects)?;
+                self.parent(path)?;
+                let resource = ResourceId::new(KindName::File, path.as_str());
+                let (_, secret) = self.secrets.disclose(secret, &resource, contents)?;
+                self.replaceable(path)?;
+                self.own(path, Body::File(secret.expose().into()), *access);
             }
             Action::SetAccess { path, access } => {
                 self.expect(path, expects)?;

@@ -14,10 +14,10 @@ use crate::host::Stat;
 /// No filesystem's timestamps are coarser: FAT counts in two seconds.
 const TICK: i64 = 2_000_000_000;
 
-/// Digests by device and inode.
+/// Digests by device and inode, and whether they are under a key.
 #[derive(Debug, Default)]
 pub(super) struct Fingerprints {
-    known: HashMap<(u64, u64), Fingerprint>,
+    known: HashMap<(u64, u64, bool), Fingerprint>,
     pass: u32,
 }
 
@@ -40,8 +40,8 @@ impl Fingerprints {
     }
 
     /// The digest of the file with this stat, if it surely has not changed.
-    pub(super) fn get(&mut self, stat: &Stat) -> Option<Sha256> {
-        let known = self.known.get_mut(&(stat.device, stat.inode))?;
+    pub(super) fn get(&mut self, stat: &Stat, keyed: bool) -> Option<Sha256> {
+        let known = self.known.get_mut(&(stat.device, stat.inode, keyed))?;
         let same =
             known.size == stat.size && known.modified == stat.modified && known.changed == stat.changed;
         known.pass = self.pass;
@@ -50,8 +50,8 @@ impl Fingerprints {
 
     /// Keeps the digest of the file that had this stat both before and after it was read; reading began at `now`, in
     /// nanoseconds since the epoch.
-    pub(super) fn put(&mut self, stat: &Stat, sha256: Sha256, now: i64) {
-        let key = (stat.device, stat.inode);
+    pub(super) fn put(&mut self, stat: &Stat, keyed: bool, sha256: Sha256, now: i64) {
+        let key = (stat.device, stat.inode, keyed);
         if stat.changed.saturating_add(TICK) < now {
             let Stat { size, modified, changed, .. } = *stat;
             self.known.insert(key, Fingerprint { size, modified, changed, sha256, pass: self.pass });

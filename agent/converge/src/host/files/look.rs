@@ -17,10 +17,9 @@ use nix::{
     fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat},
     sys::stat::{Mode, fstat},
 };
-use sha2::Digest as _;
 
-use super::{Files, Type, io_error, stage};
-use crate::host::{Entry, HostError, Look, Node, Stat, clock};
+use super::{Digest, Files, Type, io_error, stage};
+use crate::host::{Entry, HostError, Node, Stat, clock};
 
 /// Reads at once; larger only costs memory.
 const BUFFER: usize = 64 * 1024;
@@ -37,8 +36,8 @@ enum Opened {
 }
 
 impl Files {
-    /// What is at `path`.
-    pub(in crate::host) fn node(&self, path: &AbsolutePath, look: Look) -> Result<Node, HostError> {
+    /// What is at `path`, with the digest of a file's content that is asked for.
+    pub(in crate::host) fn node(&self, path: &AbsolutePath, digest: Digest<'_>) -> Result<Node, HostError> {
         let Some(directory) = self.parent(path)? else { return Ok(Node::Absent) };
         let name = path.file_name();
         for _ in 0..TRIES {
@@ -55,9 +54,9 @@ impl Files {
                     Err(Errno::ENOENT | Errno::EINVAL) => continue,
                     Err(errno) => return Err(look_error(path, errno)),
                 },
-                Type::File if look == Look::Metadata => Node::File { stat, sha256: None },
+                Type::File if matches!(digest, Digest::None) => Node::File { stat, sha256: None },
                 Type::File => {
-                    let known = self.fingerprints.borrow_mut().get(&stat);
+                    let known = self.fingerprints.borrow_mut().get(&stat, digest.is_keyed());
                     if known.is_some() {
                         return Ok(Node::File { stat, sha256: known });
                     }
@@ -66,7 +65,7 @@ impl Files {
                         Opened::MountPoint => Node::Other { what: "a mount point" },
                         Opened::File(file) => {
                             let sha256 =
-                                self.digest(&file, &stat).map_err(|error| read_error(path, error))?;
+                                self.digest(&file, &stat, digest).map_err(|error| read_error(path, error))?;
                             Node::File { stat, sha256: Some(sha256) }
                         }
                     }
@@ -78,11 +77,11 @@ impl Files {
 
     /// The digest of `file`, which had `stat` just before it was opened. If it changes meanwhile the digest is of a mixture;
     /// nothing is overwritten on its ground, for every step expects the stat.
-    fn digest(&self, mut file: &File, stat: &Stat) -> io::Result<Sha256> {
+    fn digest(&self, mut file: &File, stat: &Stat, digest: Digest<'_>) -> io::Result<Sha256> {
         let now = clock::nanoseconds();
         let mut buffer = self.buffer.borrow_mut();
         buffer.resize(BUFFER, 0);
-        let mut hasher = sha2::Sha256::new();
+        let mut hasher = digest.hasher();
         let mut left = stat.size;
         loop {
             match file.read(&mut buffer) {
@@ -99,9 +98,9 @@ impl Files {
                 Err(error) => return Err(error),
             }
         }
-        let sha256 = Sha256::from_bytes(hasher.finalize().into());
+        let sha256 = hasher.finish();
         if self.stat(&fstat(file)?) == *stat {
-            self.fingerprints.borrow_mut().put(stat, sha256, now);
+            self.fingerprints.borrow_mut().put(stat, digest.is_keyed(), sha256, now);
         }
         Ok(sha256)
     }

@@ -10,7 +10,8 @@ use std::{
     rc::Rc,
 };
 
-use holdfast_schema::{AbsolutePath, FileMode};
+use holdfast_schema::{AbsolutePath, FileMode, Sha256};
+use holdfast_secrets::KeyedDigest;
 use nix::{
     errno::Errno,
     fcntl::{AtFlags, OFlag},
@@ -50,6 +51,52 @@ pub(super) struct Files {
     directories: RefCell<Vec<(String, Rc<OwnedFd>)>>,
     fingerprints: RefCell<fingerprint::Fingerprints>,
     buffer: RefCell<Vec<u8>>,
+}
+
+/// Which digest of a file's content is wanted.
+#[derive(Clone, Copy)]
+pub(super) enum Digest<'k> {
+    /// None.
+    None,
+    /// That which names contents.
+    Plain,
+    /// One under a key, for what may be a secret.
+    Keyed(&'k [u8; 32]),
+}
+
+impl Digest<'_> {
+    fn is_keyed(self) -> bool {
+        matches!(self, Self::Keyed(_))
+    }
+
+    fn hasher(self) -> Hasher {
+        match self {
+            Self::None | Self::Plain => Hasher::Plain(sha2::Sha256::default()),
+            Self::Keyed(key) => Hasher::Keyed(Box::new(KeyedDigest::new(key))),
+        }
+    }
+}
+
+/// A digest in the making.
+enum Hasher {
+    Plain(sha2::Sha256),
+    Keyed(Box<KeyedDigest>),
+}
+
+impl Hasher {
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Plain(hasher) => sha2::Digest::update(hasher, bytes),
+            Self::Keyed(hasher) => hasher.update(bytes),
+        }
+    }
+
+    fn finish(self) -> Sha256 {
+        match self {
+            Self::Plain(hasher) => Sha256::from_bytes(sha2::Digest::finalize(hasher).into()),
+            Self::Keyed(hasher) => hasher.finish(),
+        }
+    }
 }
 
 /// What kind of node something is.

@@ -11,9 +11,9 @@ use holdfast_schema::{AbsolutePath, FileMode, Sha256};
 use nix::unistd::{getegid, geteuid};
 use tempfile::TempDir;
 
-use super::{Editor, Files, NewFile, Tree};
+use super::{Digest, Editor, Files, NewFile, Tree};
 use crate::{
-    host::{Expected, HostError, Look, Node, outside::Outside},
+    host::{Expected, HostError, Node, outside::Outside},
     plan::step::Owned,
 };
 
@@ -64,7 +64,7 @@ impl Sandbox {
 
     fn node(&self, name: &str) -> Node {
         self.files.forget_directories();
-        self.files.node(&self.path(name), Look::Content).unwrap()
+        self.files.node(&self.path(name), Digest::Plain).unwrap()
     }
 
     /// What a step that was planned now would expect.

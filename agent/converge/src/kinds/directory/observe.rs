@@ -25,7 +25,10 @@ pub(super) async fn observe(
         return look_into(node, inside, subject.around, host).await;
     };
     // A file in its place may be what Holdfast wrote when Git said so: only its content tells.
-    let look = if subject.entry.is_some() { Look::Content } else { Look::Metadata };
+    let look = match subject.entry {
+        Some(_) => marks::content(subject.entry, &want.path),
+        None => Look::Metadata,
+    };
     let node = host.node(&want.path, look).await?;
     let matters = want.purge || want.ensure == Ensure::Absent;
     let mut seen = look_into(node, matters.then_some(&want.path), subject.around, host).await?;

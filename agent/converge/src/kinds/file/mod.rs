@@ -1,5 +1,7 @@
 //! A regular file: content, owner, group, mode, or its absence.
 
+use std::sync::Arc;
+
 use holdfast_schema::{
     Sha256,
     spec::{FileSpec, Spec},
@@ -7,7 +9,7 @@ use holdfast_schema::{
 
 use super::{Fate, Kind, Refusal, Subject, access::Accounts, marks};
 use crate::{
-    host::{HostError, Node, Read},
+    host::{HostError, Node, Read, SecretNow},
     ledger::Lesson,
     plan::Step,
 };
@@ -23,6 +25,8 @@ pub(crate) struct Observed {
     pub(crate) node: Node,
     /// The accounts that it should belong to; `None` when it should not be there.
     pub(crate) accounts: Option<Accounts>,
+    /// What is known of the secret that it should hold.
+    pub(crate) secret: Option<Arc<SecretNow>>,
 }
 
 impl Kind for File {
@@ -48,7 +52,8 @@ impl Kind for File {
     fn lessons(subject: &Subject<'_, FileSpec>, seen: &Observed) -> Vec<Lesson> {
         let mut lessons = Vec::new();
         if let Some(want) = subject.want {
-            let digest = want.content.map(|content| content.sha256);
+            let secret = seen.secret.as_ref().map(|secret| secret.digest);
+            let digest = want.content.map(|content| content.sha256).or(secret);
             marks::lessons(subject.entry, &want.path, &seen.node, digest, &mut lessons);
         }
         lessons

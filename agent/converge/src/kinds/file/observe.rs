@@ -13,12 +13,24 @@ pub(super) async fn observe(
     host: &impl Read,
 ) -> Result<Observed, HostError> {
     let Some(want) = subject.want else {
-        return Ok(Observed { node: marks::left_behind(subject.entry, host).await?, accounts: None });
+        let node = marks::left_behind(subject.entry, host).await?;
+        return Ok(Observed { node, accounts: None, secret: None });
     };
     if want.ensure == Ensure::Absent {
-        return Ok(Observed { node: host.node(&want.path, Look::Metadata).await?, accounts: None });
+        let node = host.node(&want.path, Look::Metadata).await?;
+        return Ok(Observed { node, accounts: None, secret: None });
     }
+    let secret = match &want.secret {
+        Some(reference) => Some(host.secret(reference, subject.around.contents).await?),
+        None => None,
+    };
     let needed = if want.replace { Look::Content } else { Look::Metadata };
-    let node = host.node(&want.path, marks::look(subject.entry, &want.path, needed)).await?;
-    Ok(Observed { node, accounts: Some(access::resolve(&want.access, host).await?) })
+    let look = match marks::look(subject.entry, &want.path, needed) {
+        Look::Content if secret.is_some() => Look::Keyed,
+        // What is to hold no secret any more is compared with what it is to hold.
+        Look::Keyed if secret.is_none() && want.replace => Look::Content,
+        look => look,
+    };
+    let node = host.node(&want.path, look).await?;
+    Ok(Observed { node, accounts: Some(access::resolve(&want.access, host).await?), secret })
 }

@@ -1,10 +1,13 @@
 //! What must change about a file.
 
-use holdfast_schema::spec::{Content, Ensure, FileSpec};
+use holdfast_schema::{
+    Sha256,
+    spec::{Content, Ensure, FileSpec, SecretReference},
+};
 
 use super::Observed;
 use crate::{
-    host::{Expected, Node},
+    host::{Expected, Node, SecretNow},
     kinds::{
         Refusal, Subject, access,
         marks::{self, Maker},
@@ -32,14 +35,15 @@ fn remove(subject: &Subject<'_, FileSpec>, want: &FileSpec, node: &Node) -> Resu
 }
 
 fn present(subject: &Subject<'_, FileSpec>, want: &FileSpec, seen: &Observed) -> Result<Vec<Step>, Refusal> {
-    let (Some(content), Some(accounts)) = (want.content, seen.accounts) else { return Ok(Vec::new()) };
+    let Some(accounts) = seen.accounts else { return Ok(Vec::new()) };
+    let Some(wanted) = wanted(subject, want, seen)? else { return Ok(Vec::new()) };
     let write = |expects| -> Result<Step, Refusal> {
         let access = access::owned(&want.access, accounts)?;
-        Ok(write(subject, want, content, access, expects, &seen.node))
+        Ok(write(subject, want, wanted, access, expects, &seen.node))
     };
     match &seen.node {
         Node::Absent => Ok(vec![write(Expected::Nothing)?]),
-        Node::File { sha256, .. } if want.replace && *sha256 != Some(content.sha256) => {
+        Node::File { sha256, .. } if want.replace && *sha256 != Some(wanted.digest()) => {
             Ok(vec![write(marks::expected(&seen.node))?])
         }
         Node::File { stat, .. } => {
@@ -63,31 +67,74 @@ fn present(subject: &Subject<'_, FileSpec>, want: &FileSpec, seen: &Observed) ->
     }
 }
 
+/// What a file should hold.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    Content(Content),
+    /// A secret, and its digest under the host's own key.
+    Secret(&'a SecretReference, &'a SecretNow),
+}
+
+impl Wanted<'_> {
+    fn digest(self) -> Sha256 {
+        match self {
+            Self::Content(content) => content.sha256,
+            Self::Secret(_, secret) => secret.digest,
+        }
+    }
+}
+
+/// What the file should hold, if it may hold it.
+fn wanted<'a>(
+    subject: &Subject<'_, FileSpec>,
+    want: &'a FileSpec,
+    seen: &'a Observed,
+) -> Result<Option<Wanted<'a>>, Refusal> {
+    let (Some(reference), Some(secret)) = (&want.secret, &seen.secret) else {
+        return Ok(want.content.map(Wanted::Content));
+    };
+    let allowed = secret.check_destination(subject.id).and_then(|()| secret.check_access(&want.access));
+    allowed.map_err(|why| Refusal::Secret { name: reference.name.to_string(), why })?;
+    Ok(Some(Wanted::Secret(reference, secret)))
+}
+
 fn write(
     subject: &Subject<'_, FileSpec>,
     want: &FileSpec,
-    content: Content,
+    wanted: Wanted<'_>,
     access: Owned,
     expects: Expected,
     node: &Node,
 ) -> Step {
     // A secret's digest could be searched for, so it is not told.
-    let short = |sha256| if want.sensitive { "another secret".to_owned() } else { marks::short(sha256) };
-    let new = if want.sensitive { "the secret".to_owned() } else { marks::short(Some(content.sha256)) };
+    let hidden = want.sensitive
+        || subject.entry.and_then(|entry| entry.mark(&want.path)).is_some_and(|mark| mark.secret);
+    let short = |sha256| if hidden { "another secret".to_owned() } else { marks::short(sha256) };
+    let new = match wanted {
+        Wanted::Secret(reference, secret) => {
+            format!("secret {} (gen {})", reference.name, secret.generation())
+        }
+        Wanted::Content(_) if want.sensitive => "the secret".to_owned(),
+        Wanted::Content(content) => marks::short(Some(content.sha256)),
+    };
     let (from, to) = match node {
         Node::Absent => ("none".to_owned(), new),
         Node::File { sha256, .. } => (short(*sha256), new),
         other => (marks::name(other).to_owned(), "a file".to_owned()),
     };
+    let (path, validate) = (want.path.clone(), want.validate.clone());
+    let action = match wanted {
+        Wanted::Content(content) => {
+            Action::WriteFile { path, content, access, validate, sensitive: want.sensitive }
+        }
+        Wanted::Secret(reference, secret) => {
+            let (secret, digest) = (reference.clone(), secret.digest);
+            Action::WriteSecret { path, secret, digest, access, validate }
+        }
+    };
     Step {
         resource: subject.id.clone(),
-        action: Action::WriteFile {
-            path: want.path.clone(),
-            content,
-            access,
-            validate: want.validate.clone(),
-            sensitive: want.sensitive,
-        },
+        action,
         expects,
         because: Difference { field: "content".to_owned(), from, to },
         disrupts: Disruption::None,

@@ -118,7 +118,12 @@ fn a_secret_is_told_neither_by_content_nor_by_digest() {
     let want = file.clone();
     host.inner().file("/etc/motd", b"hunter1");
     let (prints, ledger, id) = (std::collections::BTreeMap::new(), Ledger::default(), id(MOTD));
-    let around = crate::kinds::Around { state: &scene.state, ledger: &ledger, prints: &prints };
+    let around = crate::kinds::Around {
+        state: &scene.state,
+        contents: &scene.contents,
+        ledger: &ledger,
+        prints: &prints,
+    };
     let subject = Subject { id: &id, want: Some(&want), entry: None, around: &around };
     let seen = block_on(File::observe(&subject, &host)).unwrap();
     let steps = File::plan(&subject, &seen).unwrap();
@@ -137,7 +142,12 @@ fn the_fingerprint_follows_content_and_access_but_not_a_seeds_content() {
         host.inner().file("/etc/motd", text.as_bytes());
         host.inner().access("/etc/motd", 0, 0, mode);
         let (prints, ledger, id) = (std::collections::BTreeMap::new(), Ledger::default(), id(MOTD));
-        let around = crate::kinds::Around { state: &scene.state, ledger: &ledger, prints: &prints };
+        let around = crate::kinds::Around {
+            state: &scene.state,
+            contents: &scene.contents,
+            ledger: &ledger,
+            prints: &prints,
+        };
         let subject = Subject { id: &id, want: Some(&want), entry: None, around: &around };
         File::fingerprint(&subject, &block_on(File::observe(&subject, &host)).unwrap())
     };

@@ -21,7 +21,7 @@ fn every_kind_of_node_is_told_apart() {
     assert!(matches!(sandbox.node("file"), Node::File { sha256: Some(digest), stat }
         if digest == Sha256::of(b"text") && stat.size == 4));
     assert!(matches!(
-        sandbox.files.node(&sandbox.path("file"), Look::Metadata).unwrap(),
+        sandbox.files.node(&sandbox.path("file"), Digest::None).unwrap(),
         Node::File { sha256: None, .. }
     ));
     assert!(matches!(sandbox.node("directory"), Node::Directory { .. }));
@@ -36,7 +36,7 @@ fn every_kind_of_node_is_told_apart() {
 #[test]
 fn devices_are_left_alone() {
     let sandbox = Sandbox::new();
-    let node = sandbox.files.node(&"/dev/null".parse().unwrap(), Look::Content).unwrap();
+    let node = sandbox.files.node(&"/dev/null".parse().unwrap(), Digest::Plain).unwrap();
     assert_eq!(node, Node::Other { what: "a character device" });
 }
 
@@ -86,10 +86,11 @@ fn a_fingerprint_is_believed_only_for_the_same_times_and_only_when_old() {
     let (digest, second) = (Sha256::of(b"one"), 1_000_000_000);
 
     let mut known = Fingerprints::default();
-    known.put(&stat, digest, stat.changed + second);
-    assert_eq!(known.get(&stat), None, "too fresh");
-    known.put(&stat, digest, stat.changed + 3 * second);
-    assert_eq!(known.get(&stat), Some(digest));
+    known.put(&stat, false, digest, stat.changed + second);
+    assert_eq!(known.get(&stat, false), None, "too fresh");
+    known.put(&stat, false, digest, stat.changed + 3 * second);
+    assert_eq!(known.get(&stat, false), Some(digest));
+    assert_eq!(known.get(&stat, true), None, "under a key it is another");
     for other in [
         crate::host::Stat { changed: stat.changed + 1, ..stat },
         crate::host::Stat { modified: stat.modified + 1, ..stat },
@@ -97,16 +98,16 @@ fn a_fingerprint_is_believed_only_for_the_same_times_and_only_when_old() {
         crate::host::Stat { inode: stat.inode + 1, ..stat },
         crate::host::Stat { device: stat.device + 1, ..stat },
     ] {
-        assert_eq!(known.get(&other), None);
+        assert_eq!(known.get(&other, false), None);
     }
     known.begin_pass();
-    assert_eq!(known.get(&stat), Some(digest), "used in the last pass");
+    assert_eq!(known.get(&stat, false), Some(digest), "used in the last pass");
     known.begin_pass();
     known.begin_pass();
-    assert_eq!(known.get(&stat), None, "not used in the last pass");
-    known.put(&stat, digest, stat.changed + 3 * second);
-    known.put(&stat, digest, stat.changed + second);
-    assert_eq!(known.get(&stat), None, "a doubtful look replaces a sure one");
+    assert_eq!(known.get(&stat, false), None, "not used in the last pass");
+    known.put(&stat, false, digest, stat.changed + 3 * second);
+    known.put(&stat, false, digest, stat.changed + second);
+    assert_eq!(known.get(&stat, false), None, "a doubtful look replaces a sure one");
 }
 
 #[test]
@@ -157,12 +158,12 @@ fn a_scratch_root_is_a_world_of_its_own() {
     symlink("../../../../etc", root.path().join("usr/up")).unwrap();
     symlink("loop", root.path().join("loop")).unwrap();
     let files = Files::new(Tree::scratch(root.path()).unwrap());
-    let digest = |path: &str| files.node(&path.parse().unwrap(), Look::Content).map(|node| digest_of(&node));
+    let digest = |path: &str| files.node(&path.parse().unwrap(), Digest::Plain).map(|node| digest_of(&node));
     assert_eq!(digest("/bin/tool").unwrap(), Some(Sha256::of(b"tool")));
     assert_eq!(digest("/usr/up/passwd").unwrap(), Some(Sha256::of(b"inside")));
     assert_eq!(digest("/proc/self/status").unwrap(), None);
     assert!(matches!(digest("/loop/x"), Err(HostError::Io { .. })));
-    let stat = |path: &str| match files.node(&path.parse().unwrap(), Look::Metadata).unwrap() {
+    let stat = |path: &str| match files.node(&path.parse().unwrap(), Digest::None).unwrap() {
         Node::Directory { stat } => stat,
         other => panic!("{other:?}"),
     };
