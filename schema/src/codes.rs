@@ -50,8 +50,9 @@ pub const CODES: &[(&str, &str, &str)] = &[
     ),
     (
         "E_MISSING_VARIABLE",
-        "A role declares a variable without a default, and no layer of the host gives it a value.",
-        "Set it under [vars] in the host's document, a group's or fleet.toml, or give it a default.",
+        "A role or a compose file has a variable without a default, and nothing gives it a value.",
+        "Set a role's under [vars] in the host's document, a group's or fleet.toml, or give it a default. A compose file's are in \
+         `variables` and `env_file` of the resource.",
     ),
     (
         "E_NEEDS",
@@ -137,4 +138,9 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "Correct its name, or declare it under [params] in a role or in fleet.toml.",
     ),
     ("E_VALUE", "A value breaks the rule for its field.", "Write it as the message says."),
+    (
+        "E_YAML",
+        "A compose file is not YAML, or uses of it what has no meaning in a compose file.",
+        "Correct it at the place shown. Values that hold `: ` or begin with a special character are put in quotes.",
+    ),
 ];

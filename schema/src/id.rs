@@ -196,7 +196,7 @@ name!(
 
 mod docker;
 
-pub use docker::{ImageReference, ObjectName};
+pub use docker::{HostPath, ImageReference, ObjectName};
 
 /// Permission bits, setuid, setgid and sticky included: at most `0o7777`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

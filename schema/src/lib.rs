@@ -4,6 +4,7 @@
 
 pub mod agent_config;
 mod codes;
+pub mod compose;
 mod document;
 pub mod explain;
 pub mod facts;
@@ -23,13 +24,14 @@ pub mod state;
 pub mod status;
 mod template;
 pub mod text;
+mod yaml;
 
 pub use codes::CODES;
 pub use facts::Facts;
 pub use fleet::{Fleet, Resolved};
 pub use id::{
-    AbsolutePath, FileMode, HostName, ImageReference, InvalidName, KindName, ObjectName, ResourceId, Sha256,
-    UnitName,
+    AbsolutePath, FileMode, HostName, HostPath, ImageReference, InvalidName, KindName, ObjectName,
+    ResourceId, Sha256, UnitName,
 };
 pub use problem::{Location, Problem, Problems};
 pub use repository::{Blob, Entry, Repository};

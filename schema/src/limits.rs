@@ -22,6 +22,14 @@ pub const LAYERS: usize = 100;
 pub const RESOURCES: usize = 20_000;
 /// Variables of one host.
 pub const VARIABLES: usize = 1000;
+/// Levels of nesting of a compose file.
+pub const YAML_DEPTH: usize = 80;
+/// Nodes of a compose file, with every alias written out.
+pub const YAML_NODES: usize = 100_000;
+/// Files of the repository that one mount of a compose file brings to the host.
+pub const MOUNTED_FILES: usize = 1000;
+/// Containers of one service of a compose file.
+pub const REPLICAS: u32 = 100;
 /// Bytes of a template.
 pub const TEMPLATE_BYTES: usize = 256 << 10;
 /// Instructions that one rendering may take.
@@ -43,6 +51,7 @@ pub const TABLE: &[(&str, &str)] = &[
     ("roles of a host, groups of a host", "100 each"),
     ("resources of a host", "20,000"),
     ("variables of a host", "1,000"),
+    ("a compose file", "1 MiB, 80 levels of nesting, 100,000 nodes with its aliases written out"),
     ("a template", "256 KiB"),
     ("one rendering", "200,000 steps, 16 MiB of text moved"),
     ("a `when` expression", "4 KiB"),

@@ -63,6 +63,8 @@ pub enum Command {
     Explain(workstation::Explain),
     Schema(workstation::Schema),
     #[command(subcommand)]
+    Import(workstation::Import),
+    #[command(subcommand)]
     Trust(trust::Trust),
     #[command(visible_alias = "enroll")]
     Enrol(Box<host::Enrol>),
@@ -82,7 +84,10 @@ pub enum Command {
 
 /// How the subcommands are grouped in `--help`, in the order in which they are met.
 const GROUPS: [(&str, &[&str]); 3] = [
-    ("On a workstation or in CI", &["try", "init", "check", "render", "explain", "schema", "trust"]),
+    (
+        "On a workstation or in CI",
+        &["try", "init", "check", "render", "explain", "schema", "import", "trust"],
+    ),
     (
         "On a host",
         &[

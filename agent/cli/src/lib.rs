@@ -25,7 +25,7 @@ mod trust;
 mod r#try;
 mod workstation;
 
-use arguments::{Arguments, Command, fleet::Fleet, trust::Trust};
+use arguments::{Arguments, Command, fleet::Fleet, trust::Trust, workstation::Import};
 use exit::Exit;
 use failure::Failure;
 use output::Output;
@@ -66,6 +66,7 @@ fn dispatch(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         Command::Render(arguments) => workstation::render::run(arguments, context),
         Command::Explain(arguments) => workstation::explain::run(arguments, context),
         Command::Schema(arguments) => workstation::schema::run(arguments, context),
+        Command::Import(Import::Compose(arguments)) => workstation::import::run(arguments, context),
         Command::Trust(Trust::Init(arguments)) => trust::init::run(arguments, context),
         Command::Trust(Trust::Intro(arguments)) => trust::intro::run(arguments, context),
         Command::Trust(Trust::Ok(arguments)) => trust::ok::run(arguments, context),

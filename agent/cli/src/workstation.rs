@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod facts;
+pub(crate) mod import;
 pub(crate) mod problems;
 pub(crate) mod render;
 pub(crate) mod schema;

@@ -67,8 +67,13 @@ impl Ceiling {
         if self.kinds.as_ref().is_some_and(|kinds| !kinds.contains(&id.kind)) {
             return Some(format!("resources of the kind {} are not allowed", id.kind));
         }
+        // A container reaches everything below what it mounts.
+        let reaches = |path: &str, forbidden: &str| {
+            is_at_or_below(path, forbidden)
+                || id.kind == KindName::Container && is_at_or_below(forbidden, path)
+        };
         let is_forbidden =
-            |path: &str| self.forbidden.iter().find(|forbidden| is_at_or_below(path, forbidden.as_str()));
+            |path: &str| self.forbidden.iter().find(|forbidden| reaches(path, forbidden.as_str()));
         let found = written(id, spec).iter().find_map(|path| is_forbidden(path)).cloned();
         found.map(|forbidden| format!("nothing may be kept at or below {forbidden}"))
     }

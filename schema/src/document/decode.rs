@@ -47,6 +47,11 @@ impl<'s> Decoder<'s> {
         (table, decoder)
     }
 
+    /// Decodes what was made from `source` in another way than by parsing it as TOML.
+    pub(crate) fn of(source: &'s Source) -> Self {
+        Self { source, problems: Vec::new(), broken: Vec::new(), lost: None }
+    }
+
     /// What is wrong, once all is decoded.
     pub(crate) fn finish(self) -> Vec<Problem> {
         self.problems

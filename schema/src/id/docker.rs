@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::InvalidName;
+use super::{AbsolutePath, InvalidName};
 
 name!(
     /// The name of a container, a network or a volume, as the engine allows it.
@@ -20,6 +20,13 @@ name!(
         }
         Ok(())
     }
+);
+
+name!(
+    /// Something of the host that is mounted: an absolute path, or `/` for all of it.
+    HostPath,
+    "path of the host",
+    |text| if text == "/" { Ok(()) } else { text.parse::<AbsolutePath>().map(drop).map_err(|invalid| invalid.why) }
 );
 
 name!(

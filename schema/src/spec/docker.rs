@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::Ensure;
-use crate::{AbsolutePath, ImageReference, ObjectName};
+use crate::{AbsolutePath, HostPath, ImageReference, ObjectName};
 
 /// An image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -258,6 +258,44 @@ pub struct Mount {
     pub source: MountSource,
     /// Whether it cannot be written through.
     pub read_only: bool,
+    /// Whether a directory is made where a path of the host is missing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub create: bool,
+    /// Whether mounts beneath a path of the host are seen on the other side; `None` leaves it to the engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub propagation: Option<Propagation>,
+}
+
+/// Whether mounts that are made beneath a mount are seen on its other side; see mount_namespaces(7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Propagation {
+    /// On neither side.
+    Rprivate,
+    /// In the container.
+    Rslave,
+    /// On both sides.
+    Rshared,
+    /// On neither side, but for mounts that are there.
+    Private,
+    /// In the container, but for mounts that are there.
+    Slave,
+    /// On both sides, but for mounts that are there.
+    Shared,
+}
+
+impl Propagation {
+    /// As the engine writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rprivate => "rprivate",
+            Self::Rslave => "rslave",
+            Self::Rshared => "rshared",
+            Self::Private => "private",
+            Self::Slave => "slave",
+            Self::Shared => "shared",
+        }
+    }
 }
 
 /// What is mounted.
@@ -266,9 +304,9 @@ pub struct Mount {
 pub enum MountSource {
     /// A volume of the engine.
     Volume(ObjectName),
-    /// A path of the host, which must be there.
-    Bind(AbsolutePath),
-    /// Memory, at most this many bytes.
+    /// A path of the host.
+    Bind(HostPath),
+    /// Memory, at most this many bytes; 0 for as much as the kernel allows.
     Tmpfs(u64),
 }
 

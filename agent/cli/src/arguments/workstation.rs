@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-use holdfast_schema::{HostName, ResourceId};
+use clap::{Args, Subcommand, ValueEnum};
+use holdfast_schema::{AbsolutePath, HostName, ObjectName, ResourceId};
 
 /// Where the fleet repository is.
 #[derive(Debug, Args)]
@@ -195,6 +195,48 @@ pub struct Explain {
     /// What the host is.
     #[command(flatten)]
     pub facts: Facts,
+}
+
+/// Write what exists elsewhere as resources
+///
+/// Prints TOML for a host's, a group's or a role's document. Nothing is changed.
+#[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "the arguments of each say what it does")]
+pub enum Import {
+    Compose(ImportCompose),
+}
+
+/// Write a compose file as TOML
+///
+/// Prints containers, networks, volumes and the files that they mount, once and for all, for who wants to leave the compose
+/// file behind. Comments say what has no equivalent and what became of it. To keep the compose file as it is, declare it as
+/// a resource of the kind compose instead.
+#[derive(Debug, Args)]
+#[command(after_long_help = "  holdfast import compose compose.yaml
+      Print the services of ./compose.yaml, with the variables of ./.env if there is one.
+
+  holdfast import compose shop/compose.yaml --profile search --directory /opt/shop
+      Take in the services of a profile too, and put what ./shop holds below /opt/shop.")]
+pub struct ImportCompose {
+    /// The compose file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// The project's name [default: the file's own `name`, else that of its directory]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<ObjectName>,
+
+    /// Take in the services of this profile too; may be repeated
+    #[arg(long = "profile", value_name = "NAME")]
+    pub profiles: Vec<String>,
+
+    /// Where variables have their values from [default: .env beside the file, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+
+    /// Where on the host the paths begin that the file writes as relative ones [default: /srv/NAME]
+    #[arg(long, value_name = "PATH")]
+    pub directory: Option<AbsolutePath>,
 }
 
 /// Print the JSON Schema of a fleet repository's documents

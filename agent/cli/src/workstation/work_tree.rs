@@ -56,11 +56,25 @@ pub(crate) fn at(directory: &Path) -> Result<PathBuf, Failure> {
 /// Everything in the work tree at `root`, but what Git itself and editors keep there.
 pub(crate) fn read(root: &Path) -> Result<Repository, Failure> {
     let mut repository = Repository::new();
-    entries(root)?.into_iter().for_each(|(path, entry)| repository.insert(path, entry));
+    entries(root, Hidden::LeftOut)?.into_iter().for_each(|(path, entry)| repository.insert(path, entry));
     Ok(repository)
 }
 
-fn entries(root: &Path) -> Result<BTreeMap<Vec<u8>, Entry>, Failure> {
+/// Everything below a directory that is no fleet repository, but what Git itself keeps there.
+pub(crate) fn files(root: &Path) -> Result<Repository, Failure> {
+    let mut repository = Repository::new();
+    entries(root, Hidden::TakenIn)?.into_iter().for_each(|(path, entry)| repository.insert(path, entry));
+    Ok(repository)
+}
+
+/// Whether what is hidden at the top is taken in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hidden {
+    LeftOut,
+    TakenIn,
+}
+
+fn entries(root: &Path, top: Hidden) -> Result<BTreeMap<Vec<u8>, Entry>, Failure> {
     let mut entries = BTreeMap::new();
     let mut folders = vec![(root.to_owned(), Vec::new())];
     while let Some((folder, prefix)) = folders.pop() {
@@ -68,7 +82,8 @@ fn entries(root: &Path) -> Result<BTreeMap<Vec<u8>, Entry>, Failure> {
             let entry = entry.map_err(|why| Failure::read(&folder, why))?;
             let (name, path) = (entry.file_name(), entry.path());
             let hidden = name.as_bytes().starts_with(b".");
-            if hidden && (prefix.is_empty() && name != ".trust" || name == ".git") {
+            let at_top = prefix.is_empty() && name != ".trust" && top == Hidden::LeftOut;
+            if hidden && (at_top || name == ".git") {
                 continue;
             }
             let inside = [&prefix, name.as_bytes()].concat();

@@ -10,6 +10,7 @@
 mod approve;
 mod author;
 mod host;
+mod import;
 mod init;
 mod pages;
 mod scene;

@@ -1,4 +1,42 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdfast_schema::{
+    ResourceId,
+    spec::{ContainerConfig, ContainerSpec, Ensure, Limits, Mount, MountSource, Pull, Restart, Spec},
+};
+
 use super::{Ceiling, is_at_or_below};
+
+#[test]
+fn a_container_reaches_what_lies_below_its_mounts() {
+    let ceiling = Ceiling::parse("forbidden = [\"/etc/ssh\"]").unwrap();
+    let id: ResourceId = "container:shop".parse().unwrap();
+    let refuses = |path: &str, read_only| {
+        let source = MountSource::Bind(path.parse().unwrap());
+        let mount = Mount { source, read_only, create: false, propagation: None };
+        let spec = Spec::Container(Box::new(ContainerSpec {
+            name: "shop".parse().unwrap(),
+            ensure: Ensure::Present,
+            config: ContainerConfig {
+                mounts: BTreeMap::from([("/mnt".parse().unwrap(), mount)]),
+                ..ContainerConfig::default()
+            },
+            pull: Pull::Never,
+            running: true,
+            networks: BTreeSet::new(),
+            restart: Restart::No,
+            limits: Limits::default(),
+            healthy_within: std::time::Duration::from_mins(1),
+        }));
+        ceiling.refuses(&id, &spec).is_some()
+    };
+    for (path, refused) in
+        [("/etc/ssh", true), ("/etc/ssh/keys", true), ("/etc", true), ("/", true), ("/etc/ssh2", false)]
+    {
+        assert_eq!(refuses(path, false), refused, "{path}");
+        assert!(!refuses(path, true), "{path}");
+    }
+}
 
 #[test]
 fn an_unknown_line_or_value_refuses_the_file() {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{texts, value};
 use crate::{
-    AbsolutePath, ContentSource as _, ImageReference, KindName, ObjectName, Problem,
+    AbsolutePath, ContentSource as _, HostPath, ImageReference, KindName, ObjectName, Problem,
     document::{
         duration::Wait,
         field::{List, Map, Whole},
@@ -14,14 +14,14 @@ use crate::{
     language::{
         common::{Body, Common, Declared},
         values::docker::{
-            Address, Capability, EnvironmentName, LabelName, OptionName, Processors, Size, Word, Words,
-            environment_file,
+            Address, Capability, EnvironmentName, LabelName, MemorySize, OptionName, Processors, Size, Word,
+            Words, environment_file,
         },
     },
     resolve::build::Build,
     spec::{
         ContainerConfig, ContainerSpec, Device, Ensure, Healthcheck, Limits, Logging, Mount, MountSource,
-        Port, Pull, Restart, Spec, Ulimit,
+        Port, Propagation, Pull, Restart, Spec, Ulimit,
     },
 };
 
@@ -30,12 +30,16 @@ table! {
     pub(crate) struct MountTable {
         /// A volume, by its name. A volume that is not declared is made where it is missing.
         volume: ObjectName,
-        /// A path of the host. It must be there: a directory that is missing is not made.
-        bind: AbsolutePath,
-        /// Memory, at most this much.
-        tmpfs: Size,
+        /// A path of the host, or `/` for all of it. It must be there, unless `create` says otherwise.
+        bind: HostPath,
+        /// Memory, at most this much; `default` for as much as the kernel allows, half of what the host has.
+        tmpfs: MemorySize,
         /// Whether the container cannot write to it.
         read_only: bool = "false",
+        /// Whether a directory is made where the path of a `bind` is missing. What becomes of it is the container's business.
+        create: bool = "false",
+        /// Whether mounts that are made later beneath a `bind` are seen on the other side. By default they are not.
+        propagation: Propagation,
     }
     one_of [["volume", "bind", "tmpfs"]]
 }
@@ -258,7 +262,7 @@ impl ContainerTable {
     fn mounts(&self, build: &mut Build<'_, '_>) -> BTreeMap<AbsolutePath, Mount> {
         let mut mounts = BTreeMap::new();
         for (path, mount) in self.mounts.iter().flat_map(|mounts| &mounts.value.0) {
-            let MountTable { volume, bind, tmpfs, read_only } = &mount.value;
+            let MountTable { volume, bind, tmpfs, read_only, create, propagation } = &mount.value;
             let source = volume.as_ref().map(|volume| MountSource::Volume(volume.value.clone()));
             let source = source.or_else(|| bind.as_ref().map(|path| MountSource::Bind(path.value.clone())));
             let source = source.or_else(|| tmpfs.as_ref().map(|size| MountSource::Tmpfs(size.value.0)));
@@ -268,8 +272,13 @@ impl ContainerTable {
                 build.report(mount.at, problem.remedy("set `volume`, `bind` or `tmpfs`"));
                 continue;
             };
-            let read_only = value(read_only.as_ref()).unwrap_or_default();
-            mounts.insert(path.clone(), Mount { source, read_only });
+            let mount = Mount {
+                source,
+                read_only: value(read_only.as_ref()).unwrap_or_default(),
+                create: value(create.as_ref()).unwrap_or_default(),
+                propagation: value(propagation.as_ref()),
+            };
+            mounts.insert(path.clone(), mount);
         }
         mounts
     }

@@ -7,24 +7,34 @@ use toml::de::DeValue;
 
 use super::{choice, value};
 use crate::{
-    ImageReference, InvalidName, ObjectName, Problem,
+    HostPath, ImageReference, InvalidName, ObjectName, Problem,
     document::{
         decode::{Decoder, Toml},
         field::{Field, integer, key, textual},
     },
-    spec::{Device, Port, Protocol, Pull, Restart, Ulimit},
+    spec::{Device, Port, Propagation, Protocol, Pull, Restart, Ulimit},
     text,
 };
 
 textual!(ImageReference, "an image such as \"nginx:1.27@sha256:…\"",
     { "type": "string", "minLength": 1, "examples": ["nginx:1.27@sha256:0123456789abcdef…"] });
 key!(ImageReference, None);
+textual!(HostPath, "an absolute path", { "type": "string", "pattern": "^/", "examples": ["/srv/data"] });
 textual!(ObjectName, "a name in Docker", { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]+$" });
 key!(ObjectName, Some("^[A-Za-z0-9][A-Za-z0-9_.-]+$"));
 
 choice!(Pull {
     "missing" => Pull::Missing, "from its registry, if the engine does not have it";
     "never" => Pull::Never, "only from the engine itself: something else brings it";
+});
+
+choice!(Propagation {
+    "rprivate" => Propagation::Rprivate, "on neither side";
+    "rslave" => Propagation::Rslave, "in the container";
+    "rshared" => Propagation::Rshared, "on both sides";
+    "private" => Propagation::Private, "on neither side, but for mounts that are there already";
+    "slave" => Propagation::Slave, "in the container, but for mounts that are there already";
+    "shared" => Propagation::Shared, "on both sides, but for mounts that are there already";
 });
 
 choice!(Restart {
@@ -222,6 +232,24 @@ impl fmt::Display for Size {
 }
 textual!(Size, "a size such as \"512m\"",
     { "type": "string", "pattern": "^[0-9]+[kmg]?$", "examples": ["512m", "2g"] });
+
+/// How much memory a mount may take; 0 for as much as the kernel allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MemorySize(pub(crate) u64);
+
+impl FromStr for MemorySize {
+    type Err = InvalidName;
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        if text == "default" { Ok(Self(0)) } else { text.parse::<Size>().map(|size| Self(size.0)) }
+    }
+}
+impl fmt::Display for MemorySize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 { f.write_str("default") } else { Size(self.0).fmt(f) }
+    }
+}
+textual!(MemorySize, "a size such as \"512m\", or \"default\"",
+    { "type": "string", "pattern": "^([0-9]+[kmg]?|default)$", "examples": ["512m", "default"] });
 
 /// A number of processors, in billionths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -42,7 +42,7 @@ impl Graph<'_> {
         for mount in container.config.mounts.values() {
             let MountSource::Bind(source) = &mount.source else { continue };
             let above = std::iter::once(source.as_str()).chain(ancestors(source.as_str()));
-            let inside = format!("{}/", source.as_str());
+            let inside = format!("{}/", source.as_str().trim_end_matches('/'));
             let beneath = paths.range(inside.clone()..).take_while(|(path, _)| path.starts_with(&inside));
             let found: Vec<usize> = above
                 .filter_map(|path| paths.get(path))

@@ -43,7 +43,7 @@ fn all_is_read_as_a_commit_would_hold_it() {
     symlink("/etc/passwd", at("roles/web/link")).unwrap();
     symlink("/", at("everything")).unwrap();
 
-    let entries = entries(root.path()).unwrap();
+    let entries = entries(root.path(), Hidden::LeftOut).unwrap();
     let seen: Vec<String> = entries
         .iter()
         .map(|(path, entry)| {
@@ -75,7 +75,7 @@ fn a_file_is_read_only_when_it_is_needed() {
     let root = tempfile::tempdir().unwrap();
     fs::write(root.path().join("fleet.toml"), "").unwrap();
     fs::write(root.path().join("big"), "1234").unwrap();
-    let entries = entries(root.path()).unwrap();
+    let entries = entries(root.path(), Hidden::LeftOut).unwrap();
     fs::remove_file(root.path().join("big")).unwrap();
     let big = &entries[b"big".as_slice()];
     assert!(matches!(big, Entry::File { blob, .. } if blob.size() == 4 && blob.read().is_err()));

@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, time::Duration};
 
 use holdfast_schema::{
     ImageReference, ResourceId,
-    spec::{ContainerConfig, ContainerSpec, Healthcheck, Limits, Mount, MountSource, Port, Restart},
+    spec::{
+        ContainerConfig, ContainerSpec, Healthcheck, Limits, Mount, MountSource, Port, Propagation, Restart,
+    },
 };
 use serde_json::{Map, Value, json};
 
@@ -56,10 +58,17 @@ fn host(want: &ContainerSpec) -> Map<String, Value> {
     let mut host = changeable(&want.limits, want.restart);
     set(&mut host, "NetworkMode", want.networks.first());
     set(&mut host, "PortBindings", some_map(bindings(&config.ports)));
+    // Of the two ways to name a mount only this one makes directories that are missing.
+    let (made, plain): (Vec<_>, Vec<_>) = config.mounts.iter().partition(|(_, what)| what.create);
+    set(
+        &mut host,
+        "Binds",
+        some(made.into_iter().filter_map(|(path, what)| bind(path.as_str(), what)).collect()),
+    );
     set(
         &mut host,
         "Mounts",
-        some(config.mounts.iter().map(|(path, what)| mount(path.as_str(), what)).collect::<Vec<_>>()),
+        some(plain.into_iter().map(|(path, what)| mount(path.as_str(), what)).collect()),
     );
     set(&mut host, "CapAdd", some_set(&config.cap_add));
     set(&mut host, "CapDrop", some_set(&config.cap_drop));
@@ -106,6 +115,15 @@ pub(super) fn restart_name(restart: Restart) -> &'static str {
     }
 }
 
+/// A path of the host that is made a directory where it is missing.
+fn bind(path: &str, mount: &Mount) -> Option<String> {
+    let MountSource::Bind(source) = &mount.source else { return None };
+    let options = [mount.read_only.then_some("ro"), mount.propagation.map(Propagation::as_str)];
+    let options = options.into_iter().flatten().collect::<Vec<_>>().join(",");
+    let end = if options.is_empty() { String::new() } else { format!(":{options}") };
+    Some(format!("{source}:{path}{end}"))
+}
+
 fn mount(path: &str, mount: &Mount) -> Value {
     let mut body = Map::new();
     body.insert("Target".to_owned(), json!(path));
@@ -113,6 +131,7 @@ fn mount(path: &str, mount: &Mount) -> Value {
     let (kind, source) = match &mount.source {
         MountSource::Volume(name) => ("volume", Some(name.to_string())),
         MountSource::Bind(path) => ("bind", Some(path.to_string())),
+        MountSource::Tmpfs(0) => ("tmpfs", None),
         MountSource::Tmpfs(size) => {
             body.insert("TmpfsOptions".to_owned(), json!({ "SizeBytes": size }));
             ("tmpfs", None)
@@ -120,6 +139,8 @@ fn mount(path: &str, mount: &Mount) -> Value {
     };
     body.insert("Type".to_owned(), json!(kind));
     set(&mut body, "Source", source);
+    let propagation = mount.propagation.map(|propagation| json!({ "Propagation": propagation.as_str() }));
+    set(&mut body, "BindOptions", propagation);
     Value::Object(body)
 }
 

@@ -177,6 +177,7 @@ impl Comparison<'_> {
         let wanted = match &want.source {
             MountSource::Volume(name) => format!("volume {name}"),
             MountSource::Bind(path) => format!("bind {path}"),
+            MountSource::Tmpfs(0) => "tmpfs".to_owned(),
             MountSource::Tmpfs(size) => format!("tmpfs of {size} bytes"),
         };
         let text = |mount: &Value, field: &str| {
@@ -189,7 +190,7 @@ impl Comparison<'_> {
                     self.all.pointer("/HostConfig/Mounts").and_then(Value::as_array).into_iter().flatten();
                 let own = declared.into_iter().find(|mount| at("Target", mount));
                 let size = own.and_then(|own| own.pointer("/TmpfsOptions/SizeBytes")).and_then(Value::as_u64);
-                format!("tmpfs of {} bytes", size.unwrap_or_default())
+                size.map_or_else(|| "tmpfs".to_owned(), |size| format!("tmpfs of {size} bytes"))
             }
             kind => format!("{kind} {}", text(mount, "Source")),
         });
@@ -200,6 +201,11 @@ impl Comparison<'_> {
         } else if !is_tmpfs && writable == Some(want.read_only) {
             let word = |read_only: bool| if read_only { "read-only" } else { "writable" };
             self.differ(&field, word(!want.read_only), word(want.read_only));
+        } else if let Some(propagation) = want.propagation {
+            let there = found.map(|mount| text(mount, "Propagation")).unwrap_or_default();
+            if there != propagation.as_str() {
+                self.differ(&format!("{field}.propagation"), there, propagation.as_str());
+            }
         }
     }
 
