@@ -1,6 +1,6 @@
 //! Listens to the engine's events.
 
-use std::path::Path;
+use std::{path::Path, pin::Pin};
 
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -19,9 +19,11 @@ const FILTERS: &str = r#"{"type":["container","network","volume","image"],"event
 const AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The engine's events, for as long as somebody wants them.
+#[derive(Default)]
 pub(in crate::host) struct Events {
     wanted: bool,
-    client: Client,
+    /// Kept while somebody waits for something else at the same time: begun anew each time it might never end.
+    opening: Option<Pin<Box<dyn Future<Output = Result<Stream, HostError>>>>>,
     stream: Option<Stream>,
     /// Not before this is the engine tried again.
     not_before: Option<Instant>,
@@ -31,17 +33,6 @@ pub(in crate::host) struct Events {
 struct Stream {
     body: Incoming,
     _connection: Connection,
-}
-
-impl Default for Events {
-    fn default() -> Self {
-        Self {
-            wanted: false,
-            client: Client::new(Path::new(SOCKET).to_owned()),
-            stream: None,
-            not_before: None,
-        }
-    }
 }
 
 impl std::fmt::Debug for Events {
@@ -55,8 +46,7 @@ impl Events {
     pub(in crate::host) fn set(&mut self, wanted: bool) {
         self.wanted = wanted;
         if !wanted {
-            self.stream = None;
-            self.client.close();
+            *self = Self::default();
         }
     }
 
@@ -72,7 +62,6 @@ impl Events {
                     Some(Ok(_)) => continue,
                     Some(Err(_)) | None => {
                         self.stream = None;
-                        self.client.close();
                         self.not_before = Some(Instant::now() + AGAIN);
                         // What only the engine keeps is in nobody's hands now.
                         return;
@@ -82,17 +71,28 @@ impl Events {
             if let Some(not_before) = self.not_before {
                 sleep_until(not_before).await;
             }
-            self.not_before = Some(Instant::now() + AGAIN);
-            if self.open().await.is_ok() {
-                return;
+            let opened = self.opening.get_or_insert_with(|| Box::pin(open())).await;
+            self.opening = None;
+            match opened {
+                Ok(stream) => {
+                    (self.stream, self.not_before) = (Some(stream), None);
+                    return;
+                }
+                Err(error) => {
+                    tracing::debug!(
+                        error = &error as &dyn std::error::Error,
+                        "nobody tells of Docker's changes"
+                    );
+                    self.not_before = Some(Instant::now() + AGAIN);
+                }
             }
         }
     }
+}
 
-    async fn open(&mut self) -> Result<(), HostError> {
-        self.client.begin_pass();
-        let (body, connection) = self.client.open(&format!("/events?filters={}", encode(FILTERS))).await?;
-        self.stream = Some(Stream { body, _connection: connection });
-        Ok(())
-    }
+/// Asks the engine for its events. With a client of its own: an engine that was started anew may speak another version.
+async fn open() -> Result<Stream, HostError> {
+    let client = Client::new(Path::new(SOCKET).to_owned());
+    let (body, connection) = client.open(&format!("/events?filters={}", encode(FILTERS))).await?;
+    Ok(Stream { body, _connection: connection })
 }
