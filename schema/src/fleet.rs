@@ -281,11 +281,16 @@ fn resource<D: Declared>(
     let name = id.name.parse::<D::Name>().ok()?;
     let spec = declaration.value.spec(&name, declaration.at, build)?;
     let common = declaration.value.common();
-    let audit = common.audit.as_ref().is_some_and(|audit| audit.value);
+    let is_set = |field: &Option<Located<bool>>| field.as_ref().is_some_and(|field| field.value);
+    let mode = match (is_set(&common.adopt), is_set(&common.audit)) {
+        (true, _) => Mode::Adopt,
+        (false, true) => Mode::Audit,
+        (false, false) => Mode::Enforce,
+    };
     Some(Resource {
         spec,
         needs: ResourceSet::default(),
-        mode: if audit { Mode::Audit } else { Mode::Enforce },
+        mode,
         confirm: common.confirm.as_ref().is_some_and(|confirm| confirm.value),
         tags: common
             .tags

@@ -50,11 +50,13 @@ pub struct Resource {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Remove it.
+    /// Bring the host in order.
     #[default]
     Enforce,
     /// Report it and leave the host alone.
     Audit,
+    /// The same, and propose how to declare it as it is.
+    Adopt,
 }
 
 /// How much one pass may remove from the host (prune), in `fleet.toml` under `[guard]`.

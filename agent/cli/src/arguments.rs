@@ -70,6 +70,7 @@ pub enum Command {
     Enrol(Box<host::Enrol>),
     Status(host::Status),
     Plan(host::Plan),
+    Drift(host::Drift),
     Sync(host::Sync),
     Pause(host::Pause),
     Resume(host::Resume),
@@ -91,8 +92,8 @@ const GROUPS: [(&str, &[&str]); 3] = [
     (
         "On a host",
         &[
-            "enrol", "status", "plan", "sync", "pause", "resume", "retry", "rollback", "history", "restore",
-            "doctor",
+            "enrol", "status", "plan", "drift", "sync", "pause", "resume", "retry", "rollback", "history",
+            "restore", "doctor",
         ],
     ),
     ("Over the fleet", &["fleet"]),

@@ -21,7 +21,7 @@ impl Exit {
         (Self::Success, "it is as it should be"),
         (Self::Problem, "a problem was found, or it failed"),
         (Self::Usage, "the command line is wrong"),
-        (Self::Differs, "something would change (`plan --exit-code`)"),
+        (Self::Differs, "something would change (`plan --exit-code`) or differs (`drift --exit-code`)"),
         (Self::Busy, "something else is at work; try again later"),
     ];
 

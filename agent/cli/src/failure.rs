@@ -166,6 +166,8 @@ codes! {
         "See the cause."
     NothingApplied "E_NOTHING_APPLIED" "No revision is in force on this host yet."
         "See `holdfast status` for what keeps the agent from it, or plan from --newest or --from DIR."
+    NotDeclared "E_NOT_DECLARED" "Nothing declares this resource for this host."
+        "`holdfast drift` without a name lists what differs, and `holdfast render HOST` all that is declared."
     Systemctl "E_SYSTEMCTL" "The service manager could not do what it was asked."
         "See `systemctl status` and the journal of the unit that is named."
     AgentGone "E_AGENT_GONE" "The agent does not run on this host."

@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod doctor;
+pub(crate) mod drift;
 pub(crate) mod enrol;
 pub(crate) mod history;
 pub(crate) mod look;

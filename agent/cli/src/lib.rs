@@ -81,6 +81,7 @@ fn dispatch(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         Command::Rollback(arguments) => host::sync::rollback(arguments, context),
         Command::Restore(arguments) => host::restore::run(arguments, context),
         Command::Enrol(arguments) => host::enrol::run(arguments, context),
+        Command::Drift(arguments) => host::drift::run(arguments, context),
         Command::Plan(arguments) => host::plan::run(arguments, context),
         Command::History(arguments) => host::history::run(arguments, context),
         Command::Doctor(arguments) => host::doctor::run(arguments, context),

@@ -126,6 +126,9 @@ pub(crate) fn parse<F: Field + FromStr<Err = InvalidName>>(
 fn remedy(invalid: &InvalidName) -> Option<String> {
     match (invalid.what, invalid.text.as_str()) {
         ("file mode", "audit") => Some("to report without touching, write: audit = true".to_owned()),
+        ("file mode", "adopt") => {
+            Some("to be told how to declare it as it is on the host, write: adopt = true".to_owned())
+        }
         ("file mode", "enforce") => Some("that is so unless `audit = true` says otherwise".to_owned()),
         _ => None,
     }

@@ -21,6 +21,9 @@ table! {
         needs: List<ResourceId> = "[]",
         /// Report differences, but do not touch anything.
         audit: bool = "false",
+        /// Report differences, do not touch anything, and propose the host's way: `holdfast drift --toml` on the host prints how
+        /// to declare it as it is.
+        adopt: bool = "false",
         /// Treat a change of it as one that could cut the host off: see APPLY. Changes of the network, the firewall, the
         /// resolver, the SSH server and Holdfast itself are treated so anyway.
         confirm: bool = "false",

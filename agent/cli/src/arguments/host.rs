@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
-use holdfast_schema::HostName;
+use holdfast_schema::{HostName, ResourceId};
 
 /// Let this host follow a fleet repository
 ///
@@ -152,6 +152,42 @@ pub struct Plan {
 
     /// Print JSON
     #[arg(long)]
+    pub json: bool,
+
+    /// The host's root directory.
+    #[arg(long, hide = true, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+}
+
+/// Show where this host is not as it is declared
+///
+/// Looks at the host and lists what differs from the revision in force: what is only audited or to be adopted, what
+/// failed, and while the agent is paused whatever was changed meanwhile. With --toml it prints how to declare it as it is, so
+/// that a change made on the host can be brought into Git. It only reads. Contents that are marked sensitive are not shown.
+#[derive(Debug, Args)]
+#[command(after_long_help = "  sudo holdfast drift
+      What is not as Git has it?
+
+  sudo holdfast drift --toml file:/etc/nginx/nginx.conf
+      How would this file have to be declared to stay as it is now?
+
+  sudo holdfast pause --reason tuning; …; sudo holdfast drift --toml >tuning.toml
+      Try something out on the host, and bring it into Git afterwards.")]
+pub struct Drift {
+    /// Only these resources, such as file:/etc/motd [default: all]
+    #[arg(value_name = "RESOURCE")]
+    pub resources: Vec<ResourceId>,
+
+    /// Print TOML that declares what differs as it is
+    #[arg(long)]
+    pub toml: bool,
+
+    /// Exit with 3 if something differs
+    #[arg(long)]
+    pub exit_code: bool,
+
+    /// Print JSON
+    #[arg(long, conflicts_with = "toml")]
     pub json: bool,
 
     /// The host's root directory.

@@ -29,30 +29,26 @@ use crate::{
 };
 
 /// What a plan starts from.
-struct Wanted {
-    state: HostState,
-    contents: Box<dyn ContentSource>,
+pub(crate) struct Wanted {
+    pub(crate) state: HostState,
+    pub(crate) contents: Box<dyn ContentSource>,
     /// The revision, for people.
-    revision: String,
+    pub(crate) revision: String,
 }
 
 /// What the agent remembers that a plan depends on.
 #[derive(Default)]
-struct Remembered {
-    applied: Option<Applied>,
-    ratchet: Option<Ratchet>,
-    ledger: Ledger,
+pub(crate) struct Remembered {
+    pub(crate) applied: Option<Applied>,
+    pub(crate) ratchet: Option<Ratchet>,
+    pub(crate) ledger: Ledger,
 }
 
 /// Shows what would change on this host.
 pub(crate) fn run(arguments: &Plan, context: &Context) -> Result<Exit, Failure> {
     let paths = settings::paths(&arguments.root);
     let host = Host::at(&arguments.root)?;
-    let remembered = settings::memory(&paths)?.map_or_else(Remembered::default, |memory| Remembered {
-        applied: memory.candidate.or(memory.applied),
-        ratchet: memory.ratchet,
-        ledger: memory.ledger,
-    });
+    let remembered = remembered(&paths)?;
     let wanted = match (&arguments.from, arguments.newest) {
         (Some(directory), _) => {
             let Some(wanted) = from_work_tree(arguments, directory, &paths, &host, context)? else {
@@ -81,8 +77,17 @@ pub(crate) fn run(arguments: &Plan, context: &Context) -> Result<Exit, Failure> 
     Ok(exit(&preview, arguments.exit_code))
 }
 
+/// What the agent remembers.
+pub(crate) fn remembered(paths: &Paths) -> Result<Remembered, Failure> {
+    Ok(settings::memory(paths)?.map_or_else(Remembered::default, |memory| Remembered {
+        applied: memory.candidate.or(memory.applied),
+        ratchet: memory.ratchet,
+        ledger: memory.ledger,
+    }))
+}
+
 /// The revision in force.
-fn in_force(applied: Option<Applied>, paths: &Paths) -> Result<Wanted, Failure> {
+pub(crate) fn in_force(applied: Option<Applied>, paths: &Paths) -> Result<Wanted, Failure> {
     let Some(applied) = applied else {
         // That it is not enrolled says more than that nothing was applied.
         settings::load(paths)?;

@@ -76,7 +76,7 @@ pub(crate) fn summary(summary: &Summary) -> String {
         (changed, "changed"),
         (removed, "removed"),
         (released, "released"),
-        (differs, "different (audit only)"),
+        (differs, "different and left alone"),
         (failed, "failed"),
         (blocked, "blocked"),
         (waiting, "waiting"),

@@ -1,6 +1,8 @@
 //! `holdfast render`
 
-use holdfast_schema::{ContentSource as _, Contents, Fleet, HostState, Resolved, Resource, spec::Content};
+use holdfast_schema::{
+    ContentSource as _, Contents, Fleet, HostState, Resolved, Resource, spec::Content, state::Mode,
+};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -87,8 +89,10 @@ fn table(resource: &Resource, contents: Option<&Contents>) -> Result<Value, Fail
     if resource.confirm {
         table.insert("confirm".to_owned(), json!(true));
     }
-    if resource.mode == holdfast_schema::state::Mode::Audit {
-        table.insert("audit".to_owned(), json!(true));
+    match resource.mode {
+        Mode::Enforce => {}
+        Mode::Audit => drop(table.insert("audit".to_owned(), json!(true))),
+        Mode::Adopt => drop(table.insert("adopt".to_owned(), json!(true))),
     }
     table.insert("declared".to_owned(), json!(resource.declared));
     Ok(Value::Object(table))

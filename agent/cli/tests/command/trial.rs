@@ -244,3 +244,44 @@ fn the_fleet_can_be_looked_at() {
     scene.git("demo/work", &["push", "--quiet", "--force", "origin", "main:status/web-1"]).expect(0);
     scene.holdfast(&["fleet", "status", "--url", &url]).expect(1).says("FORGED");
 }
+
+#[test]
+fn what_was_changed_by_hand_can_be_declared_as_it_is() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let scene = tried();
+    // Where an installed agent has its memory.
+    fs::create_dir_all(scene.path("demo/root/var/lib")).unwrap();
+    symlink(scene.path("demo/agent/state"), scene.path("demo/root/var/lib/holdfast")).unwrap();
+    let drift = |arguments: &[&str]| {
+        scene.holdfast(&[&["drift", "--root", scene.path("demo/root").to_str().unwrap()], arguments].concat())
+    };
+    drift(&["--exit-code"]).expect(0).says("nothing differs: 5 in order");
+    scene.write(INDEX, "<h1>by hand</h1>\n\tit's \"quoted\" \\ here\n");
+    fs::set_permissions(scene.path("demo/root/etc/shop.conf"), fs::Permissions::from_mode(0o600)).unwrap();
+    fs::remove_file(scene.path("demo/root/srv/shop/start.html")).unwrap();
+    symlink("other.html", scene.path("demo/root/srv/shop/start.html")).unwrap();
+    fs::remove_file(scene.path("demo/root/etc/motd")).unwrap();
+
+    drift(&["--exit-code"]).expect(3).says("mode is 0600, declared 0640").says("4 differ, 1 in order");
+    let only = drift(&["--toml", "file:/etc/shop.conf"]).expect(0).out;
+    assert!(
+        only.contains("[file.\"/etc/shop.conf\"]\nmode = \"0600\"\n") && !only.contains("motd"),
+        "{only}"
+    );
+    drift(&["file:/nowhere"]).expect(1).says("[E_NOT_DECLARED]");
+    let told = drift(&["--json"]).expect(0).json();
+    let fields: Vec<_> = told.as_array().unwrap().iter().map(|one| one["fields"].clone()).collect();
+    assert!(fields.contains(&serde_json::json!({"ensure": "absent"})), "{told}");
+    assert!(fields.contains(&serde_json::json!({"target": "other.html"})), "{told}");
+
+    // Declared so, the next revision has nothing to do, and the host stays as it was made by hand.
+    let host = scene.read("demo/work/hosts/web-1.toml");
+    scene.write("demo/work/hosts/web-1.toml", &(host + "\n" + &drift(&["--toml"]).expect(0).out));
+    scene.holdfast_in("demo/work", &["check"]).expect(0);
+    scene.push("as it is on the host", &["-S"]);
+    let again = scene.try_it().expect(0);
+    assert!(!again.out.contains("changed"), "{}", again.out);
+    assert_eq!(scene.read(INDEX), "<h1>by hand</h1>\n\tit's \"quoted\" \\ here\n");
+    drift(&["--exit-code"]).expect(0).says("nothing differs");
+    assert!(!scene.path("demo/root/etc/motd").exists());
+}

@@ -41,7 +41,7 @@ pub async fn plan<H: Read>(task: &Task<'_>, host: &H, ledger: &Ledger) -> Previe
             ledger.forget(item.id);
         }
         let changes = match &foreseen {
-            Some(foreseen) => !matches!(foreseen.intent, Intent::Audit | Intent::Release),
+            Some(foreseen) => !matches!(foreseen.intent, Intent::Audit | Intent::Adopt | Intent::Release),
             None => false,
         };
         if let Some(unsettled) = unsettled.get_mut(at) {
@@ -83,25 +83,32 @@ async fn foresee(
         Ok(verdict) => verdict,
         Err(error) => return Some(failed(Failure::from(&error))),
     };
-    let Verdict { plan, fate, print, .. } = verdict;
+    let Verdict { plan, fate, found, print, .. } = verdict;
     let steps = match plan {
         Ok(steps) => steps,
         Err(refusal) => return Some(failed(Failure::from(&refusal))),
     };
-    let audit = item.declared.is_some_and(|resource| resource.mode == Mode::Audit);
+    let mode = item.declared.map(|resource| resource.mode).unwrap_or_default();
     if let Some(print) = print {
-        let print = if steps.is_empty() || audit { print } else { WILL_CHANGE };
+        let print = if steps.is_empty() || mode != Mode::Enforce { print } else { WILL_CHANGE };
         prints.insert(item.id.clone(), print);
     }
     if steps.is_empty() {
         let Some(Fate::Released(why)) = fate else { return None };
         let why = Problem { code: None, message: why.to_owned(), remedy: None };
         let id = item.id.clone();
-        return Some(Foreseen { id, intent: Intent::Release, changes: Vec::new(), problem: Some(why) });
+        return Some(Foreseen {
+            id,
+            intent: Intent::Release,
+            changes: Vec::new(),
+            problem: Some(why),
+            found: None,
+        });
     }
     let intent = match item.declared {
         None => Intent::Remove,
-        Some(_) if audit => Intent::Audit,
+        Some(_) if mode == Mode::Audit => Intent::Audit,
+        Some(_) if mode == Mode::Adopt => Intent::Adopt,
         Some(_) if creates(&steps) => Intent::Create,
         Some(_) => Intent::Change,
     };
@@ -112,13 +119,13 @@ async fn foresee(
         host.foresee(&step.action);
         changes.push(Change { because: step.because, disrupts: step.disrupts, no_undo, diff });
     }
-    Some(Foreseen { id: item.id.clone(), intent, changes, problem: None })
+    Some(Foreseen { id: item.id.clone(), intent, changes, problem: None, found })
 }
 
 fn problem(item: &Item<'_>, intent: Intent, failure: Failure) -> Foreseen {
     let Failure { code, detail, remedy, .. } = failure;
     let problem = Some(Problem { code: Some(code), message: detail, remedy });
-    Foreseen { id: item.id.clone(), intent, changes: Vec::new(), problem }
+    Foreseen { id: item.id.clone(), intent, changes: Vec::new(), problem, found: None }
 }
 
 /// Whether the first step makes something where nothing is.

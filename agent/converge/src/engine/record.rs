@@ -82,8 +82,8 @@ impl<H: Write> Run<'_, '_, H> {
         let mut prints = self.prints.clone();
         let mut steps = Vec::new();
         for item in self.items {
-            let audit = item.declared.is_some_and(|resource| resource.mode == Mode::Audit);
-            if audit || (item.declared.is_none() && self.held.is_some()) {
+            let left_alone = item.declared.is_some_and(|resource| resource.mode != Mode::Enforce);
+            if left_alone || (item.declared.is_none() && self.held.is_some()) {
                 continue;
             }
             let around = Around {

@@ -184,7 +184,7 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
             self.in_order(at, item, verdict.fate);
             return None;
         };
-        if item.declared.is_some_and(|resource| resource.mode == Mode::Audit) {
+        if item.declared.is_some_and(|resource| resource.mode != Mode::Enforce) {
             self.end(at, Outcome::Differs(steps.into_iter().map(|step| step.because).collect()));
             return None;
         }

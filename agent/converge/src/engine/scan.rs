@@ -72,7 +72,7 @@ struct Claim {
 fn claims(task: &Task<'_>, notes: &mut impl Notes) -> Vec<Claim> {
     let mut claims = Vec::new();
     for (id, resource) in selected(task) {
-        if resource.mode == Mode::Audit || resource.spec.is_absent() {
+        if resource.mode != Mode::Enforce || resource.spec.is_absent() {
             continue;
         }
         let entry = notes.ledger().entry(id);
@@ -122,7 +122,7 @@ async fn adopt(task: &Task<'_>, host: &impl Read, notes: &mut impl Notes) -> Pri
     let first = ResourceId::new(KindName::Unit, "");
     for (id, resource) in task.state.resources.range(&first..) {
         let Spec::Unit(want) = &resource.spec else { continue };
-        if resource.mode == Mode::Audit || resource.spec.is_absent() || !task.scope.holds(id) {
+        if resource.mode != Mode::Enforce || resource.spec.is_absent() || !task.scope.holds(id) {
             continue;
         }
         let Ok(now) = host.unit(&want.name).await else { continue };

@@ -5,6 +5,7 @@ mod drift;
 mod dry;
 mod faults;
 mod fights;
+mod found;
 mod levels;
 mod properties;
 mod prune;

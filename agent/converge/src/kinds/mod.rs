@@ -15,7 +15,7 @@ use holdfast_schema::{
 use crate::{
     host::{HostError, Read},
     ledger::{Entry, Ledger, Lesson},
-    plan::Step,
+    plan::{Step, found::Found},
 };
 
 pub(crate) mod access;
@@ -59,6 +59,11 @@ pub(crate) trait Kind {
     /// What the ledger should know from what was seen.
     fn lessons(subject: &Subject<'_, Self::Spec>, seen: &Self::Observed) -> Vec<Lesson>;
 
+    /// How it would have to be declared to be in order as it is; `None` if that cannot be said.
+    fn found(_subject: &Subject<'_, Self::Spec>, _seen: &Self::Observed) -> Option<Found> {
+        None
+    }
+
     /// What units that depend on this compare: changes when they have to read it again.
     fn fingerprint(subject: &Subject<'_, Self::Spec>, seen: &Self::Observed) -> Sha256;
 }
@@ -101,6 +106,8 @@ pub(crate) struct Verdict {
     pub(crate) lessons: Vec<Lesson>,
     /// Only of what Git no longer has.
     pub(crate) fate: Option<Fate>,
+    /// Only of what differs: see [`Kind::found`].
+    pub(crate) found: Option<Found>,
     /// Only if it was asked for.
     pub(crate) print: Option<Sha256>,
 }
@@ -135,8 +142,11 @@ async fn look<K: Kind>(
 ) -> Result<Verdict, HostError> {
     let subject = Subject { id, want: want.and_then(K::spec), entry: around.ledger.entry(id), around };
     let seen = K::observe(&subject, host).await?;
+    let plan = K::plan(&subject, &seen);
+    let differs = subject.want.is_some() && plan.as_ref().is_ok_and(|steps| !steps.is_empty());
     Ok(Verdict {
-        plan: K::plan(&subject, &seen),
+        plan,
+        found: differs.then(|| K::found(&subject, &seen)).flatten(),
         lessons: if subject.entry.is_some() { K::lessons(&subject, &seen) } else { Vec::new() },
         fate: subject.want.is_none().then(|| K::fate(&subject, &seen)),
         print: print.then(|| K::fingerprint(&subject, &seen)),

@@ -1,6 +1,7 @@
 //! What a pass intends to do, as values that can be printed, compared and tested.
 
 pub mod docker;
+pub mod found;
 pub(crate) mod inventory;
 pub mod lifeline;
 pub(crate) mod order;

@@ -3,7 +3,7 @@
 use holdfast_schema::ResourceId;
 use serde::Serialize;
 
-use super::{Difference, Disruption};
+use super::{Difference, Disruption, found::Found};
 
 /// What a pass would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -27,6 +27,9 @@ pub struct Foreseen {
     /// Why it is not, or not yet, known or done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
+    /// How it would have to be declared to be in order as it is, if that can be said.
+    #[serde(skip)]
+    pub found: Option<Found>,
 }
 
 /// What would happen to a resource, in one word.
@@ -43,6 +46,8 @@ pub enum Intent {
     Release,
     /// It differs, and is only audited.
     Audit,
+    /// It differs, and is to be declared as it is.
+    Adopt,
     /// It cannot be told before what it needs is in order.
     Later,
     /// A guard would keep it as it is.

@@ -59,13 +59,14 @@ fn resource(foreseen: &Foreseen, paint: &Paint, out: &mut String) -> fmt::Result
         Intent::Remove => ('-', "remove, no longer declared"),
         Intent::Release => ('.', "release, no longer declared"),
         Intent::Audit => ('?', "differs, only audited"),
+        Intent::Adopt => ('?', "differs, to be declared as it is"),
         Intent::Later => ('…', "not known yet"),
         Intent::Hold => ('!', "held"),
         Intent::Fail => ('!', "would fail"),
     };
     let worst = foreseen.changes.iter().map(|change| change.disrupts).max().unwrap_or(Disruption::None);
     let noticed = match worst {
-        _ if foreseen.intent == Intent::Audit => "",
+        _ if matches!(foreseen.intent, Intent::Audit | Intent::Adopt) => "",
         Disruption::None => "",
         Disruption::Reload => ", reloads",
         Disruption::Restart => ", interrupts",
@@ -119,6 +120,7 @@ fn summary(preview: &Preview) -> String {
         (count(&[Intent::Remove]), "to remove"),
         (count(&[Intent::Release]), "to release"),
         (count(&[Intent::Audit]), "only audited"),
+        (count(&[Intent::Adopt]), "to be declared as they are"),
         (count(&[Intent::Later]), "not known yet"),
         (count(&[Intent::Hold]), "held"),
         (count(&[Intent::Fail]), "would fail"),

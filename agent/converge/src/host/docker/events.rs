@@ -23,11 +23,13 @@ const AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
 pub(in crate::host) struct Events {
     wanted: bool,
     /// Kept while somebody waits for something else at the same time: begun anew each time it might never end.
-    opening: Option<Pin<Box<dyn Future<Output = Result<Stream, HostError>>>>>,
+    opening: Option<Opening>,
     stream: Option<Stream>,
     /// Not before this is the engine tried again.
     not_before: Option<Instant>,
 }
+
+type Opening = Pin<Box<dyn Future<Output = Result<Stream, HostError>>>>;
 
 /// An answer without an end. Dropping the connection would end it.
 struct Stream {

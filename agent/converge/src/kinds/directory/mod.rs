@@ -2,14 +2,21 @@
 
 use holdfast_schema::{
     Sha256,
-    spec::{DirectorySpec, Spec},
+    spec::{DirectorySpec, Ensure, Spec},
 };
 
-use super::{Fate, Kind, Refusal, Subject, access::Accounts, marks};
+use super::{
+    Fate, Kind, Refusal, Subject,
+    access::{self, Accounts},
+    marks,
+};
 use crate::{
     host::{HostError, Node, Read},
     ledger::Lesson,
-    plan::Step,
+    plan::{
+        Step,
+        found::{Found, Value},
+    },
 };
 
 mod observe;
@@ -68,6 +75,19 @@ impl Kind for Directory {
             marks::lessons(subject.entry, &want.path, &seen.node, None, &mut lessons);
         }
         lessons
+    }
+
+    fn found(subject: &Subject<'_, DirectorySpec>, seen: &Observed) -> Option<Found> {
+        let want = subject.want.filter(|want| want.ensure == Ensure::Present)?;
+        let stat = match &seen.node {
+            Node::Absent => return Some(Found::absent()),
+            Node::Directory { stat } => stat,
+            Node::File { .. } | Node::Symlink { .. } | Node::Other { .. } => return None,
+        };
+        let access = access::owned(&want.access, seen.accounts?).ok()?;
+        let found = Found::default().with_access(stat, &access);
+        let strangers = want.purge && !seen.strangers.is_empty();
+        if strangers { found.with("purge", Value::Flag(false)) } else { found }.some()
     }
 
     fn fingerprint(_subject: &Subject<'_, DirectorySpec>, seen: &Observed) -> Sha256 {

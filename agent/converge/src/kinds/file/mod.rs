@@ -4,14 +4,21 @@ use std::sync::Arc;
 
 use holdfast_schema::{
     Sha256,
-    spec::{FileSpec, Spec},
+    spec::{Ensure, FileSpec, Spec},
 };
 
-use super::{Fate, Kind, Refusal, Subject, access::Accounts, marks};
+use super::{
+    Fate, Kind, Refusal, Subject,
+    access::{self, Accounts},
+    marks,
+};
 use crate::{
     host::{HostError, Node, Read, SecretNow},
     ledger::Lesson,
-    plan::Step,
+    plan::{
+        Step,
+        found::{Found, Value},
+    },
 };
 
 mod observe;
@@ -57,6 +64,20 @@ impl Kind for File {
             marks::lessons(subject.entry, &want.path, &seen.node, digest, &mut lessons);
         }
         lessons
+    }
+
+    fn found(subject: &Subject<'_, FileSpec>, seen: &Observed) -> Option<Found> {
+        let want = subject.want.filter(|want| want.ensure == Ensure::Present);
+        let (stat, sha256) = match (&seen.node, want) {
+            (Node::Absent, Some(_)) => return Some(Found::absent()),
+            (Node::File { stat, sha256 }, Some(_)) => (stat, sha256),
+            _ => return None,
+        };
+        let want = want.filter(|want| want.secret.is_none())?;
+        let access = access::owned(&want.access, seen.accounts?).ok()?;
+        let found = Found::default().with_access(stat, &access);
+        let rewritten = want.replace && *sha256 != want.content.map(|content| content.sha256);
+        if rewritten { found.with("content", Value::ContentOf(want.path.clone())) } else { found }.some()
     }
 
     fn fingerprint(subject: &Subject<'_, FileSpec>, seen: &Observed) -> Sha256 {

@@ -2,14 +2,17 @@
 
 use holdfast_schema::{
     Sha256,
-    spec::{PackageSpec, Spec},
+    spec::{PackageEnsure, PackageSpec, Spec},
 };
 
 use super::{Fate, Kind, Refusal, Subject};
 use crate::{
     host::{HostError, PackageNow, Read},
     ledger::Lesson,
-    plan::Step,
+    plan::{
+        Step,
+        found::{Found, Value},
+    },
 };
 
 mod observe;
@@ -45,6 +48,26 @@ impl Kind for Package {
 
     fn lessons(_subject: &Subject<'_, PackageSpec>, _seen: &PackageNow) -> Vec<Lesson> {
         Vec::new()
+    }
+
+    fn found(subject: &Subject<'_, PackageSpec>, seen: &PackageNow) -> Option<Found> {
+        let want = subject.want?;
+        let (version, held) = match seen {
+            PackageNow::Absent | PackageNow::ConfigFiles => return Some(Found::absent()),
+            PackageNow::Installed { version, held } => (version, *held),
+            PackageNow::Broken { .. } => return None,
+        };
+        let mut found = Found::default();
+        if want.ensure != PackageEnsure::Present {
+            found = found.with("ensure", Value::Text("present".to_owned()));
+        }
+        if want.version.as_ref().is_some_and(|wanted| !version::matches(wanted, version)) {
+            found = found.with("version", Value::Text(version.clone()));
+        }
+        if want.hold.is_some_and(|hold| hold != held) {
+            found = found.with("hold", Value::Flag(held));
+        }
+        found.some()
     }
 
     fn fingerprint(_subject: &Subject<'_, PackageSpec>, seen: &PackageNow) -> Sha256 {

@@ -2,14 +2,17 @@
 
 use holdfast_schema::{
     Sha256,
-    spec::{Spec, SymlinkSpec},
+    spec::{Ensure, Spec, SymlinkSpec},
 };
 
 use super::{Fate, Kind, Refusal, Subject, marks};
 use crate::{
     host::{HostError, Node, Read},
     ledger::Lesson,
-    plan::Step,
+    plan::{
+        Step,
+        found::{Found, Value},
+    },
 };
 
 mod observe;
@@ -44,6 +47,17 @@ impl Kind for Symlink {
             marks::lessons(subject.entry, &want.path, seen, Some(digest), &mut lessons);
         }
         lessons
+    }
+
+    fn found(subject: &Subject<'_, SymlinkSpec>, seen: &Node) -> Option<Found> {
+        subject.want.filter(|want| want.ensure == Ensure::Present)?;
+        match seen {
+            Node::Absent => Some(Found::absent()),
+            Node::Symlink { target, .. } => {
+                Some(Found::default().with("target", Value::Text(target.clone())))
+            }
+            Node::File { .. } | Node::Directory { .. } | Node::Other { .. } => None,
+        }
     }
 
     fn fingerprint(_subject: &Subject<'_, SymlinkSpec>, seen: &Node) -> Sha256 {

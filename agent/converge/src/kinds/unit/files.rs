@@ -1,18 +1,26 @@
 //! What must change about a unit's files.
 
+use std::collections::BTreeMap;
+
 use holdfast_schema::{
     AbsolutePath, Sha256,
     spec::{Content, UnitSpec},
 };
 
-use super::observe::{CONTENT, Observed, OwnFile};
+use super::{
+    is_running,
+    observe::{CONTENT, Observed, OwnFile},
+};
 use crate::{
     host::{Expected, Node},
     kinds::{
         Refusal, Subject, access,
         marks::{self, Maker},
     },
-    plan::{Action, Difference, Disruption, Step},
+    plan::{
+        Action, Difference, Disruption, Step,
+        found::{Found, Value},
+    },
 };
 
 /// The mode of unit files and drop-ins.
@@ -49,6 +57,29 @@ pub(super) fn plan(
         steps.extend(remove_directory(subject, seen));
     }
     Ok(())
+}
+
+/// What would have to be declared otherwise of what the unit's files hold; `None` if that cannot be said.
+pub(super) fn found(seen: &Observed) -> Option<Found> {
+    let (mut found, mut drop_ins, mut differ) = (Found::default(), BTreeMap::new(), false);
+    for file in seen.files.iter().filter(|file| file.want.is_some()) {
+        match &file.node {
+            Node::File { sha256, .. } if file.input == CONTENT => {
+                if *sha256 != file.want {
+                    found = found.with("content", Value::ContentOf(file.path.clone()));
+                }
+            }
+            Node::File { sha256, .. } => {
+                differ |= *sha256 != file.want;
+                drop_ins.insert(file.path.file_name().to_owned(), file.path.clone());
+            }
+            Node::Absent if file.input != CONTENT => differ = true,
+            Node::Absent if !is_running(&seen.now) => return Some(Found::absent()),
+            Node::Absent | Node::Symlink { .. } | Node::Directory { .. } | Node::Other { .. } => return None,
+        }
+    }
+    // A field is declared as a whole.
+    Some(if differ { found.with("drop_ins", Value::Files(drop_ins)) } else { found })
 }
 
 fn content(want: &UnitSpec, file: &OwnFile) -> Option<Content> {

@@ -3,14 +3,14 @@
 
 use holdfast_schema::{
     AbsolutePath, Sha256, UnitName,
-    spec::{Spec, UnitSpec},
+    spec::{Ensure, Spec, UnitSpec},
 };
 
 use super::{Fate, Kind, Refusal, Subject, marks};
 use crate::{
     host::{HostError, Node, Read, UNIT_FILES},
     ledger::Lesson,
-    plan::Step,
+    plan::{Step, found::Found},
 };
 
 mod files;
@@ -58,6 +58,12 @@ impl Kind for Unit {
         }
         lessons.extend(level::lesson(subject, seen));
         lessons
+    }
+
+    fn found(subject: &Subject<'_, UnitSpec>, seen: &Observed) -> Option<Found> {
+        let want = subject.want.filter(|want| want.ensure == Ensure::Present)?;
+        let found = files::found(seen)?;
+        if found.fields.contains_key("ensure") { Some(found) } else { plan::found(want, seen, found).some() }
     }
 
     fn fingerprint(_subject: &Subject<'_, UnitSpec>, seen: &Observed) -> Sha256 {

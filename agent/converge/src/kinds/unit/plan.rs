@@ -10,7 +10,10 @@ use super::{files, level, observe::Observed, removal};
 use crate::{
     host::{Expected, UnitNow},
     kinds::{Refusal, Subject},
-    plan::{Action, Difference, Disruption, Step},
+    plan::{
+        Action, Difference, Disruption, Step,
+        found::{Found, Value},
+    },
 };
 
 pub(super) fn plan(subject: &Subject<'_, UnitSpec>, seen: &Observed) -> Result<Vec<Step>, Refusal> {
@@ -61,6 +64,22 @@ fn present(subject: &Subject<'_, UnitSpec>, want: &UnitSpec, seen: &Observed) ->
         Some(refusal) if steps.is_empty() => Err(refusal),
         Some(_) | None => Ok(steps),
     }
+}
+
+/// What would have to be declared otherwise of how a unit stands, beside what its files hold.
+pub(super) fn found(want: &UnitSpec, seen: &Observed, mut found: Found) -> Found {
+    let now = &seen.now;
+    let facts = [
+        ("masked", want.masked, is_masked(now)),
+        ("enabled", want.enabled, is_enabled(&now.file_state)),
+        ("active", want.active, is_running(now)),
+    ];
+    for (field, want, is) in facts {
+        if want.is_some_and(|want| want != is) {
+            found = found.with(field, Value::Flag(is));
+        }
+    }
+    found
 }
 
 /// Whether a unit with this `UnitFileState` starts at boot, or cannot be told apart from one that does.
