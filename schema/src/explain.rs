@@ -8,8 +8,8 @@ use crate::{
     language::{
         common::Declared,
         kinds::{
-            ContainerTable, DirectoryTable, FileTable, ImageTable, NetworkTable, PackageTable, SymlinkTable,
-            UnitTable, VolumeTable,
+            ConfigTable, ContainerTable, DirectoryTable, FileTable, ImageTable, NetworkTable, NodeTable,
+            PackageTable, ServiceTable, SymlinkTable, UnitTable, VolumeTable,
         },
     },
     resolve::{library::Library, merge::Layer},
@@ -128,6 +128,9 @@ fn names(id: &ResourceId) -> Vec<&'static str> {
         crate::KindName::Network => of::<NetworkTable>(),
         crate::KindName::Volume => of::<VolumeTable>(),
         crate::KindName::Container => of::<ContainerTable>(),
+        crate::KindName::Service => of::<ServiceTable>(),
+        crate::KindName::Config => of::<ConfigTable>(),
+        crate::KindName::Node => of::<NodeTable>(),
     }
 }
 
@@ -155,5 +158,8 @@ fn settings(id: &ResourceId, layer: &Layer) -> Option<Sets> {
         crate::KindName::Network => of::<NetworkTable>(id, all.network.as_ref(), layer),
         crate::KindName::Volume => of::<VolumeTable>(id, all.volume.as_ref(), layer),
         crate::KindName::Container => of::<ContainerTable>(id, all.container.as_ref(), layer),
+        crate::KindName::Service => of::<ServiceTable>(id, all.service.as_ref(), layer),
+        crate::KindName::Config => of::<ConfigTable>(id, all.config.as_ref(), layer),
+        crate::KindName::Node => of::<NodeTable>(id, all.node.as_ref(), layer),
     }
 }

@@ -9,8 +9,8 @@ use crate::{
     language::{
         common::{Common, Declared},
         kinds::{
-            ContainerTable, DirectoryTable, FileTable, ImageTable, NetworkTable, PackageTable, SymlinkTable,
-            UnitTable, VolumeTable,
+            ConfigTable, ContainerTable, DirectoryTable, FileTable, ImageTable, NetworkTable, NodeTable,
+            PackageTable, ServiceTable, SymlinkTable, UnitTable, VolumeTable,
         },
     },
     limits,
@@ -52,6 +52,9 @@ struct Declarations<'l> {
     network: Merged<'l, NetworkTable>,
     volume: Merged<'l, VolumeTable>,
     container: Merged<'l, ContainerTable>,
+    service: Merged<'l, ServiceTable>,
+    config: Merged<'l, ConfigTable>,
+    node: Merged<'l, NodeTable>,
 }
 
 /// Runs a block for every kind, with `$kind` bound to its merged resources.
@@ -74,6 +77,12 @@ macro_rules! each_kind {
         let $kind = &$declarations.volume;
         $block;
         let $kind = &$declarations.container;
+        $block;
+        let $kind = &$declarations.service;
+        $block;
+        let $kind = &$declarations.config;
+        $block;
+        let $kind = &$declarations.node;
         $block;
     }};
 }
@@ -240,6 +249,9 @@ impl<'l> Declarations<'l> {
             network: merge::merge(layers, |all| all.network.as_ref(), library, problems),
             volume: merge::merge(layers, |all| all.volume.as_ref(), library, problems),
             container: merge::merge(layers, |all| all.container.as_ref(), library, problems),
+            service: merge::merge(layers, |all| all.service.as_ref(), library, problems),
+            config: merge::merge(layers, |all| all.config.as_ref(), library, problems),
+            node: merge::merge(layers, |all| all.node.as_ref(), library, problems),
         }
     }
 }

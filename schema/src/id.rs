@@ -327,11 +327,17 @@ pub enum KindName {
     Volume,
     /// A container.
     Container,
+    /// A service of a Swarm.
+    Service,
+    /// A config of a Swarm.
+    Config,
+    /// A node of a Swarm.
+    Node,
 }
 
 impl KindName {
     /// Every kind, in the order in which documents list them.
-    pub const ALL: [KindName; 9] = [
+    pub const ALL: [KindName; 12] = [
         KindName::File,
         KindName::Directory,
         KindName::Symlink,
@@ -341,6 +347,9 @@ impl KindName {
         KindName::Network,
         KindName::Volume,
         KindName::Container,
+        KindName::Service,
+        KindName::Config,
+        KindName::Node,
     ];
 
     /// The TOML table's name.
@@ -355,6 +364,9 @@ impl KindName {
             Self::Network => "network",
             Self::Volume => "volume",
             Self::Container => "container",
+            Self::Service => "service",
+            Self::Config => "config",
+            Self::Node => "node",
         }
     }
 
@@ -362,7 +374,13 @@ impl KindName {
     pub const fn is_of_docker(self) -> bool {
         match self {
             Self::File | Self::Directory | Self::Symlink | Self::Package | Self::Unit => false,
-            Self::Image | Self::Network | Self::Volume | Self::Container => true,
+            Self::Image
+            | Self::Network
+            | Self::Volume
+            | Self::Container
+            | Self::Service
+            | Self::Config
+            | Self::Node => true,
         }
     }
 }
@@ -377,7 +395,7 @@ impl FromStr for KindName {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| InvalidName {
             what: "kind of resource",
             text: text.to_owned(),
-            why: "it must be file, directory, symlink, package, unit, image, network, volume or container",
+            why: "it must be file, directory, symlink, package, unit, image, network, volume, container, service, config or node",
         })
     }
 }

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::{AbsolutePath, FileMode, KindName, ResourceId, Sha256, UnitName, id::SecretName};
 
 mod docker;
+mod swarm;
 
 pub use docker::*;
+pub use swarm::*;
 
 /// A resource's wanted state, one variant a kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +37,12 @@ pub enum Spec {
     Volume(VolumeSpec),
     /// See [`ContainerSpec`].
     Container(Box<ContainerSpec>),
+    /// See [`ServiceSpec`].
+    Service(Box<ServiceSpec>),
+    /// See [`ConfigSpec`].
+    Config(ConfigSpec),
+    /// See [`NodeSpec`].
+    Node(NodeSpec),
 }
 
 impl Spec {
@@ -50,6 +58,9 @@ impl Spec {
             Self::Network(_) => KindName::Network,
             Self::Volume(_) => KindName::Volume,
             Self::Container(_) => KindName::Container,
+            Self::Service(_) => KindName::Service,
+            Self::Config(_) => KindName::Config,
+            Self::Node(_) => KindName::Node,
         }
     }
 
@@ -65,6 +76,9 @@ impl Spec {
             Self::Network(network) => network.ensure,
             Self::Volume(volume) => volume.ensure,
             Self::Container(container) => container.ensure,
+            Self::Service(service) => service.ensure,
+            Self::Config(config) => config.ensure,
+            Self::Node(_) => Ensure::Present,
         };
         ensure == Ensure::Absent
     }

@@ -183,6 +183,7 @@ impl Scene {
             gateway: None,
             internal: false,
             ipv6: false,
+            attachable: false,
             options: BTreeMap::new(),
             labels: BTreeMap::new(),
         });

@@ -8,11 +8,14 @@
 //! A revision that is over the ceiling is refused as a whole. Each line is optional; an unknown one refuses the file, for a
 //! limit that is skipped in silence would look as if it held.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use holdfast_schema::{
     AbsolutePath, HostState, KindName, ResourceId,
-    spec::{MountSource, Spec},
+    spec::{Mount, MountSource, Spec},
     state::RemovalGuard,
     status::StatusProblem,
 };
@@ -100,18 +103,27 @@ fn written(id: &ResourceId, spec: &Spec) -> Vec<String> {
             vec![folder.clone(), format!("{folder}.d")]
         }
         // What a package installs, only its maintainer knows: a ceiling for paths wants the kind forbidden too.
-        Spec::Package(_) | Spec::Image(_) | Spec::Network(_) | Spec::Volume(_) => Vec::new(),
+        Spec::Package(_)
+        | Spec::Image(_)
+        | Spec::Network(_)
+        | Spec::Volume(_)
+        | Spec::Config(_)
+        | Spec::Node(_) => Vec::new(),
         // What a container does with a path that it mounts, only its image knows.
-        Spec::Container(container) => {
-            let mounts = container.config.mounts.values().filter(|mount| !mount.read_only);
-            let bound = mounts.filter_map(|mount| match &mount.source {
-                MountSource::Bind(path) => Some(path.to_string()),
-                MountSource::Volume(_) | MountSource::Tmpfs(_) => None,
-            });
-            bound.collect()
-        }
+        Spec::Container(container) => bound(&container.config.mounts),
+        Spec::Service(service) => bound(&service.config.mounts),
         _ => vec![id.name.clone()],
     }
+}
+
+/// The paths of the host that something mounts and can write to.
+fn bound(mounts: &BTreeMap<AbsolutePath, Mount>) -> Vec<String> {
+    let writable = mounts.values().filter(|mount| !mount.read_only);
+    let bound = writable.filter_map(|mount| match &mount.source {
+        MountSource::Bind(path) => Some(path.to_string()),
+        MountSource::Volume(_) | MountSource::Tmpfs(_) => None,
+    });
+    bound.collect()
 }
 
 fn is_at_or_below(path: &str, directory: &str) -> bool {

@@ -2,8 +2,8 @@
 
 use super::{
     kinds::{
-        ContainerTable, DirectoryTable, FileTable, HealthTable, ImageTable, NetworkTable, PackageTable,
-        SymlinkTable, UnitTable, VolumeTable,
+        ConfigTable, ContainerTable, DirectoryTable, FileTable, HealthTable, ImageTable, NetworkTable,
+        NodeTable, PackageTable, ServiceTable, SymlinkTable, UnitTable, VolumeTable,
     },
     values::PackageName,
     variables::{AgeKey, Parameter, StatusKey, Variable},
@@ -40,6 +40,12 @@ table! {
         volume: Map<ObjectName, VolumeTable>,
         /// Containers, by their names.
         container: Map<ObjectName, ContainerTable>,
+        /// Services of the Swarm, by their names.
+        service: Map<ObjectName, ServiceTable>,
+        /// Configs of the Swarm, by their names.
+        config: Map<ObjectName, ConfigTable>,
+        /// Nodes of the Swarm, by their host names.
+        node: Map<ObjectName, NodeTable>,
     }
 }
 

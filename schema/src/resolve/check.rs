@@ -153,8 +153,12 @@ fn bodies(resources: &Resources, library: &mut Library<'_>) -> Vec<Problem> {
         units.iter().flat_map(|unit| &unit.value.drop_ins).flat_map(|drop_ins| drop_ins.value.0.values());
     let containers = resources.container.iter().flat_map(|containers| containers.value.0.values());
     let environments = containers.filter_map(|container| container.value.env_file.as_ref());
+    let services = resources.service.iter().flat_map(|services| services.value.0.values());
+    let environments = environments.chain(services.filter_map(|service| service.value.env_file.as_ref()));
+    let configs = resources.config.iter().flat_map(|configs| configs.value.0.values());
     let all: Vec<&Body> = files
         .chain(environments.map(|file| &file.value))
+        .chain(configs.map(|config| &config.value.body))
         .chain(own)
         .chain(drop_ins.map(|drop_in| &drop_in.value))
         .collect();

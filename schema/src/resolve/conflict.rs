@@ -94,9 +94,14 @@ fn claimed<'s>(id: &'s ResourceId, spec: &'s Spec) -> Vec<(String, Claim<'s>)> {
         Spec::File(file) => vec![(file.path.to_string(), claim(file.ensure, false))],
         Spec::Directory(directory) => vec![(directory.path.to_string(), claim(directory.ensure, true))],
         Spec::Symlink(link) => vec![(link.path.to_string(), claim(link.ensure, false))],
-        Spec::Package(_) | Spec::Image(_) | Spec::Network(_) | Spec::Volume(_) | Spec::Container(_) => {
-            Vec::new()
-        }
+        Spec::Package(_)
+        | Spec::Image(_)
+        | Spec::Network(_)
+        | Spec::Volume(_)
+        | Spec::Container(_)
+        | Spec::Service(_)
+        | Spec::Config(_)
+        | Spec::Node(_) => Vec::new(),
         Spec::Unit(unit) => {
             let own = unit.content.map(|_| unit_path(&unit.name));
             let drop_ins = unit.drop_ins.keys().map(|file| format!("{}.d/{file}", unit_path(&unit.name)));
@@ -128,7 +133,14 @@ fn is_reserved(spec: &Spec) -> bool {
         Spec::Directory(directory) => under(&directory.path),
         Spec::Symlink(link) => under(&link.path),
         Spec::Unit(unit) => RESERVED_UNITS.contains(&unit.name.as_str()),
-        Spec::Package(_) | Spec::Image(_) | Spec::Network(_) | Spec::Volume(_) | Spec::Container(_) => false,
+        Spec::Package(_)
+        | Spec::Image(_)
+        | Spec::Network(_)
+        | Spec::Volume(_)
+        | Spec::Container(_)
+        | Spec::Service(_)
+        | Spec::Config(_)
+        | Spec::Node(_) => false,
     }
 }
 

@@ -189,6 +189,7 @@ impl Order<'_, '_> {
                     }
                 }
                 Some(Spec::Container(container)) => graph.container(after, container, &paths),
+                Some(Spec::Service(service)) => graph.service(after, service, &paths),
                 _ => {}
             }
         }
@@ -306,7 +307,10 @@ impl<'s> Graph<'s> {
                     | Spec::Image(_)
                     | Spec::Network(_)
                     | Spec::Volume(_)
-                    | Spec::Container(_),
+                    | Spec::Container(_)
+                    | Spec::Service(_)
+                    | Spec::Config(_)
+                    | Spec::Node(_),
                 )
                 | None => {}
             }

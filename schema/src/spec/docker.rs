@@ -50,6 +50,9 @@ pub struct NetworkSpec {
     pub internal: bool,
     /// Whether it has IPv6.
     pub ipv6: bool,
+    /// Whether containers that are no service's can be in one of a Swarm.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub attachable: bool,
     /// The driver's options.
     pub options: BTreeMap<String, String>,
     /// The author's labels.

@@ -179,6 +179,9 @@ fn every_default_is_what_it_says() {
         (KindName::Network, "shop", ""),
         (KindName::Volume, "shop", ""),
         (KindName::Container, "shop", &container),
+        (KindName::Service, "shop", &container),
+        (KindName::Config, "shop", "content = \"x\"\n"),
+        (KindName::Node, "web-1", ""),
     ];
     let schema = json_schema::host();
     for (kind, name, fields) in minimal {

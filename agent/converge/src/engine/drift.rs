@@ -51,7 +51,13 @@ pub fn watched(state: &HostState) -> Watched {
         match &resource.spec {
             Spec::Unit(unit) => drop(watched.units.insert(unit.name.clone())),
             Spec::Package(_) => watched.packages = true,
-            Spec::Image(_) | Spec::Network(_) | Spec::Volume(_) | Spec::Container(_) => watched.docker = true,
+            Spec::Image(_)
+            | Spec::Network(_)
+            | Spec::Volume(_)
+            | Spec::Container(_)
+            | Spec::Service(_)
+            | Spec::Config(_)
+            | Spec::Node(_) => watched.docker = true,
             Spec::File(_) | Spec::Directory(_) | Spec::Symlink(_) => {}
         }
     }
@@ -85,7 +91,13 @@ pub fn concerned(state: &HostState, touched: &Touched) -> BTreeSet<ResourceId> {
         Spec::File(_) => accounts || any_path(spec, &is_touched),
         Spec::Symlink(_) => any_path(spec, &is_touched),
         // One list serves them all.
-        Spec::Image(_) | Spec::Network(_) | Spec::Volume(_) | Spec::Container(_) => touched.docker,
+        Spec::Image(_)
+        | Spec::Network(_)
+        | Spec::Volume(_)
+        | Spec::Container(_)
+        | Spec::Service(_)
+        | Spec::Config(_)
+        | Spec::Node(_) => touched.docker,
     };
     let mut concerned: BTreeSet<ResourceId> = state
         .resources
@@ -150,6 +162,13 @@ fn paths(spec: &Spec, tell: &mut dyn FnMut(&AbsolutePath)) {
         Spec::Directory(directory) => tell(&directory.path),
         Spec::Symlink(link) => tell(&link.path),
         Spec::Unit(_) => kinds::claims(spec, &mut |path, _digest| tell(path)),
-        Spec::Package(_) | Spec::Image(_) | Spec::Network(_) | Spec::Volume(_) | Spec::Container(_) => {}
+        Spec::Package(_)
+        | Spec::Image(_)
+        | Spec::Network(_)
+        | Spec::Volume(_)
+        | Spec::Container(_)
+        | Spec::Service(_)
+        | Spec::Config(_)
+        | Spec::Node(_) => {}
     }
 }

@@ -147,7 +147,10 @@ async fn prepare(task: &Task<'_>, ledger: &Ledger, host: &impl Read) {
         | KindName::Image
         | KindName::Network
         | KindName::Volume
-        | KindName::Container => {}
+        | KindName::Container
+        | KindName::Service
+        | KindName::Config
+        | KindName::Node => {}
     };
     let first = ResourceId::new(KindName::Package, "");
     for (id, resource) in task.state.resources.range(&first..) {

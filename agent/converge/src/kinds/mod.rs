@@ -130,6 +130,9 @@ pub(crate) async fn examine(
         KindName::Network => look::<network::Network>(id, want, print, around, host).await,
         KindName::Volume => look::<volume::Volume>(id, want, print, around, host).await,
         KindName::Container => look::<container::Container>(id, want, print, around, host).await,
+        KindName::Service | KindName::Config | KindName::Node => {
+            Err(HostError::Unsupported { what: format!("managing the {id} of a Swarm") })
+        }
     }
 }
 
@@ -172,7 +175,10 @@ pub(crate) fn claims(spec: &Spec, claim: &mut dyn FnMut(&AbsolutePath, Option<Sh
         | Spec::Image(_)
         | Spec::Network(_)
         | Spec::Volume(_)
-        | Spec::Container(_) => {}
+        | Spec::Container(_)
+        | Spec::Service(_)
+        | Spec::Config(_)
+        | Spec::Node(_) => {}
     }
 }
 

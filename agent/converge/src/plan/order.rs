@@ -139,7 +139,10 @@ impl Removals<'_, '_> {
             | Spec::Image(_)
             | Spec::Network(_)
             | Spec::Volume(_)
-            | Spec::Container(_) => false,
+            | Spec::Container(_)
+            | Spec::Service(_)
+            | Spec::Config(_)
+            | Spec::Node(_) => false,
         })
     }
 
@@ -154,7 +157,10 @@ impl Removals<'_, '_> {
             | Spec::Image(_)
             | Spec::Network(_)
             | Spec::Volume(_)
-            | Spec::Container(_) => false,
+            | Spec::Container(_)
+            | Spec::Service(_)
+            | Spec::Config(_)
+            | Spec::Node(_) => false,
         })
     }
 

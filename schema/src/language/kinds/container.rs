@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{texts, value};
+use super::{list, map, string, strings, texts, value, wait, words};
 use crate::{
     AbsolutePath, ContentSource as _, HostPath, ImageReference, KindName, ObjectName, Problem,
     document::{
@@ -206,14 +206,12 @@ impl ContainerTable {
             image: Some(image.value.clone()),
             entrypoint: words(self.entrypoint.as_ref()),
             command: words(self.command.as_ref()),
-            environment: self.environment(build)?,
+            environment: environment(self.env_file.as_ref(), self.environment.as_ref(), build)?,
             ports: list(self.ports.as_ref()).collect(),
-            mounts: self.mounts(build),
+            mounts: mounts(self.mounts.as_ref(), build),
             aliases: strings(self.aliases.as_ref()).collect(),
-            healthcheck: self.healthcheck.as_ref().and_then(|check| {
-                check.value.healthcheck().map_err(|problem| build.report(check.at, problem)).ok()
-            }),
-            labels: self.labels(build),
+            healthcheck: healthcheck(self.healthcheck.as_ref(), build),
+            labels: labels(self.labels.as_ref(), build),
             user: string(self.user.as_ref()),
             working_dir: string(self.working_dir.as_ref()),
             hostname: string(self.hostname.as_ref()),
@@ -233,65 +231,6 @@ impl ContainerTable {
             dns: list(self.dns.as_ref()).map(|address| address.0).collect(),
             extra_hosts: map(self.extra_hosts.as_ref(), Word::to_string),
         })
-    }
-
-    /// The file's variables under those of the table.
-    fn environment(&self, build: &mut Build<'_, '_>) -> Option<BTreeMap<String, String>> {
-        let mut environment = BTreeMap::new();
-        if let Some(file) = &self.env_file {
-            let body = build.body(&file.value)?;
-            let bytes = build.contents.content(&body.content.sha256).ok();
-            let text = bytes.as_deref().and_then(|bytes| str::from_utf8(bytes).ok());
-            let read = text.map(environment_file);
-            let message = match read {
-                Some(Ok(variables)) => {
-                    environment = variables;
-                    None
-                }
-                Some(Err(line)) => Some(format!("line {line} of `env_file` is not NAME=VALUE")),
-                None => Some("`env_file` is not a text".to_owned()),
-            };
-            if let Some(message) = message {
-                build.report(file.at, Problem::new("E_VALUE", message).remedy("write one NAME=VALUE a line"));
-            }
-        }
-        environment.extend(texts(self.environment.as_ref()));
-        Some(environment)
-    }
-
-    fn mounts(&self, build: &mut Build<'_, '_>) -> BTreeMap<AbsolutePath, Mount> {
-        let mut mounts = BTreeMap::new();
-        for (path, mount) in self.mounts.iter().flat_map(|mounts| &mounts.value.0) {
-            let MountTable { volume, bind, tmpfs, read_only, create, propagation } = &mount.value;
-            let source = volume.as_ref().map(|volume| MountSource::Volume(volume.value.clone()));
-            let source = source.or_else(|| bind.as_ref().map(|path| MountSource::Bind(path.value.clone())));
-            let source = source.or_else(|| tmpfs.as_ref().map(|size| MountSource::Tmpfs(size.value.0)));
-            let Some(source) = source else {
-                let problem =
-                    Problem::new("E_MISSING_KEY", format!("nothing says what is mounted at {path}"));
-                build.report(mount.at, problem.remedy("set `volume`, `bind` or `tmpfs`"));
-                continue;
-            };
-            let mount = Mount {
-                source,
-                read_only: value(read_only.as_ref()).unwrap_or_default(),
-                create: value(create.as_ref()).unwrap_or_default(),
-                propagation: value(propagation.as_ref()),
-            };
-            mounts.insert(path.clone(), mount);
-        }
-        mounts
-    }
-
-    fn labels(&self, build: &mut Build<'_, '_>) -> BTreeMap<String, String> {
-        for (label, text) in self.labels.iter().flat_map(|labels| &labels.value.0) {
-            if label.as_str().starts_with("io.holdfast.") {
-                let problem =
-                    Problem::new("E_RESERVED", format!("the label {} is Holdfast's own", label.as_str()));
-                build.report(text.at, problem.remedy("take another name"));
-            }
-        }
-        texts(self.labels.as_ref())
     }
 
     /// Tells of networks that exclude others.
@@ -337,32 +276,84 @@ impl HealthcheckTable {
 }
 
 impl LoggingTable {
-    fn logging(&self) -> Option<Logging> {
+    pub(super) fn logging(&self) -> Option<Logging> {
         Some(Logging { driver: string(self.driver.as_ref())?, options: texts(self.options.as_ref()) })
     }
 }
 
-fn words(words: Option<&Located<Words>>) -> Option<Vec<String>> {
-    words.map(|words| words.value.0.clone())
+/// The file's variables under those of the table.
+pub(super) fn environment(
+    file: Option<&Located<Body>>,
+    table: Option<&Located<Map<EnvironmentName, String>>>,
+    build: &mut Build<'_, '_>,
+) -> Option<BTreeMap<String, String>> {
+    let mut environment = BTreeMap::new();
+    if let Some(file) = file {
+        let body = build.body(&file.value)?;
+        let bytes = build.contents.content(&body.content.sha256).ok();
+        let text = bytes.as_deref().and_then(|bytes| str::from_utf8(bytes).ok());
+        let read = text.map(environment_file);
+        let message = match read {
+            Some(Ok(variables)) => {
+                environment = variables;
+                None
+            }
+            Some(Err(line)) => Some(format!("line {line} of `env_file` is not NAME=VALUE")),
+            None => Some("`env_file` is not a text".to_owned()),
+        };
+        if let Some(message) = message {
+            build.report(file.at, Problem::new("E_VALUE", message).remedy("write one NAME=VALUE a line"));
+        }
+    }
+    environment.extend(texts(table));
+    Some(environment)
 }
 
-fn string<T: ToString>(text: Option<&Located<T>>) -> Option<String> {
-    text.map(|text| text.value.to_string())
+pub(super) fn mounts(
+    table: Option<&Located<Map<AbsolutePath, MountTable>>>,
+    build: &mut Build<'_, '_>,
+) -> BTreeMap<AbsolutePath, Mount> {
+    let mut mounts = BTreeMap::new();
+    for (path, mount) in table.into_iter().flat_map(|mounts| &mounts.value.0) {
+        let MountTable { volume, bind, tmpfs, read_only, create, propagation } = &mount.value;
+        let source = volume.as_ref().map(|volume| MountSource::Volume(volume.value.clone()));
+        let source = source.or_else(|| bind.as_ref().map(|path| MountSource::Bind(path.value.clone())));
+        let source = source.or_else(|| tmpfs.as_ref().map(|size| MountSource::Tmpfs(size.value.0)));
+        let Some(source) = source else {
+            let problem = Problem::new("E_MISSING_KEY", format!("nothing says what is mounted at {path}"));
+            build.report(mount.at, problem.remedy("set `volume`, `bind` or `tmpfs`"));
+            continue;
+        };
+        let mount = Mount {
+            source,
+            read_only: value(read_only.as_ref()).unwrap_or_default(),
+            create: value(create.as_ref()).unwrap_or_default(),
+            propagation: value(propagation.as_ref()),
+        };
+        mounts.insert(path.clone(), mount);
+    }
+    mounts
 }
 
-fn wait<const MIN: u64, const MAX: u64>(wait: Option<&Located<Wait<MIN, MAX>>>) -> Option<Duration> {
-    wait.map(|wait| wait.value.0)
+/// The author's labels; tells of those that are Holdfast's own.
+pub(super) fn labels(
+    table: Option<&Located<Map<LabelName, String>>>,
+    build: &mut Build<'_, '_>,
+) -> BTreeMap<String, String> {
+    for (label, text) in table.into_iter().flat_map(|labels| &labels.value.0) {
+        if label.as_str().starts_with("io.holdfast.") {
+            let problem =
+                Problem::new("E_RESERVED", format!("the label {} is Holdfast's own", label.as_str()));
+            build.report(text.at, problem.remedy("take another name"));
+        }
+    }
+    texts(table)
 }
 
-fn list<T: Clone>(list: Option<&Located<List<T>>>) -> impl Iterator<Item = T> {
-    list.into_iter().flat_map(|list| list.value.values()).cloned()
-}
-
-fn strings<T: ToString>(list: Option<&Located<List<T>>>) -> impl Iterator<Item = String> {
-    list.into_iter().flat_map(|list| list.value.values()).map(ToString::to_string)
-}
-
-fn map<V, T>(map: Option<&Located<Map<OptionName, V>>>, of: impl Fn(&V) -> T) -> BTreeMap<String, T> {
-    let entries = map.into_iter().flat_map(|map| &map.value.0);
-    entries.map(|(name, entry)| (name.as_str().to_owned(), of(&entry.value))).collect()
+pub(super) fn healthcheck(
+    table: Option<&Located<HealthcheckTable>>,
+    build: &mut Build<'_, '_>,
+) -> Option<Healthcheck> {
+    let check = table?;
+    check.value.healthcheck().map_err(|problem| build.report(check.at, problem)).ok()
 }

@@ -18,7 +18,7 @@ table! {
     pub(crate) struct NetworkTable {
         /// Whether it exists. One that Holdfast made goes when it is no longer declared.
         ensure: Ensure = "\"present\"",
-        /// What drives it; `bridge` where a new one says nothing.
+        /// What drives it; `bridge` where a new one says nothing. One that is driven by `overlay` is the Swarm's: see `service`.
         driver: Word,
         /// Its addresses, as in `10.20.0.0/24`.
         subnet: Subnet,
@@ -28,6 +28,8 @@ table! {
         internal: bool = "false",
         /// Whether it has IPv6.
         ipv6: bool = "false",
+        /// Whether containers that are no service's can be in it, if it is a Swarm's (`driver = "overlay"`).
+        attachable: bool = "false",
         /// The driver's options, by their names.
         options: Map<OptionName, String>,
         /// Labels, by their names.
@@ -62,6 +64,7 @@ impl Declared for NetworkTable {
             gateway: self.gateway.as_ref().map(|gateway| gateway.value.0),
             internal: value(self.internal.as_ref()).unwrap_or_default(),
             ipv6: value(self.ipv6.as_ref()).unwrap_or_default(),
+            attachable: value(self.attachable.as_ref()).unwrap_or_default(),
             options: texts(self.options.as_ref()),
             labels: texts(self.labels.as_ref()),
         }))

@@ -12,7 +12,10 @@ use crate::{
         decode::{Decoder, Toml},
         field::{Field, integer, key, textual},
     },
-    spec::{Device, Port, Propagation, Protocol, Pull, Restart, Ulimit},
+    spec::{
+        Availability, Device, EndpointMode, FailureAction, Port, Propagation, Protocol, Pull, Restart,
+        RestartCondition, Ulimit, UpdateOrder,
+    },
     text,
 };
 
@@ -42,6 +45,34 @@ choice!(Restart {
     "always" => Restart::Always, "whenever it ends, and when the engine starts";
     "unless-stopped" => Restart::UnlessStopped, "the same, unless somebody stopped it";
     "on-failure" => Restart::OnFailure, "when it ends with another exit code than 0";
+});
+
+choice!(RestartCondition {
+    "none" => RestartCondition::None, "a task that ended is not replaced";
+    "on-failure" => RestartCondition::OnFailure, "when it ends with another exit code than 0";
+    "any" => RestartCondition::Any, "whenever it ends";
+});
+
+choice!(FailureAction {
+    "rollback" => FailureAction::Rollback, "the Swarm goes back to what the service was";
+    "pause" => FailureAction::Pause, "it stays as far as it came";
+    "continue" => FailureAction::Continue, "it goes on";
+});
+
+choice!(UpdateOrder {
+    "stop-first" => UpdateOrder::StopFirst, "the old task is stopped before the new one is started";
+    "start-first" => UpdateOrder::StartFirst, "the new task runs before the old one is stopped";
+});
+
+choice!(EndpointMode {
+    "vip" => EndpointMode::Vip, "to one address that stands for all tasks";
+    "dnsrr" => EndpointMode::Dnsrr, "to the addresses of the tasks";
+});
+
+choice!(Availability {
+    "active" => Availability::Active, "they do";
+    "pause" => Availability::Pause, "those that run go on, and no others are started";
+    "drain" => Availability::Drain, "none does: they move to other nodes";
 });
 
 /// Whether a text is a word of such characters.
@@ -94,6 +125,20 @@ value!(
 );
 textual!(Capability, "a capability such as \"NET_ADMIN\"",
     { "type": "string", "pattern": "^[A-Z_]+$", "examples": ["NET_ADMIN", "ALL"] });
+
+value!(
+    /// What must hold of a node: `KEY == VALUE` or `KEY != VALUE`.
+    Constraint,
+    "constraint",
+    |text| {
+        let holds = text.split_once("==").or_else(|| text.split_once("!="));
+        let (key, value) = holds.ok_or("write KEY == VALUE or KEY != VALUE, as in 'node.labels.disk == ssd'")?;
+        word(key.trim(), |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/'))?;
+        word(value.trim(), |c| !c.is_control())
+    }
+);
+textual!(Constraint, "a constraint such as \"node.role == worker\"",
+    { "type": "string", "pattern": "(==|!=)", "examples": ["node.labels.disk == ssd", "node.role != manager"] });
 
 value!(
     /// Addresses in CIDR form.
@@ -288,6 +333,40 @@ impl Field for Processors {
         let digits = format!("{rest:09}");
         let digits = digits.trim_end_matches('0');
         format!("{whole}.{}", if digits.is_empty() { "0" } else { digits })
+    }
+}
+
+/// A share from 0 to 1, in billionths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ratio(pub(crate) u64);
+
+impl Field for Ratio {
+    fn expected() -> String {
+        "a share from 0.0 to 1.0".to_owned()
+    }
+    fn schema() -> Json {
+        json!({ "type": "number", "minimum": 0, "maximum": 1 })
+    }
+    fn decode(value: &Toml<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let ratio = match value.get_ref() {
+            DeValue::Integer(_) => {
+                integer(value).and_then(|number| u64::try_from(number).ok()?.checked_mul(1_000_000_000))
+            }
+            DeValue::Float(float) => billionths(float.as_str()),
+            _ => {
+                decoder.mismatch(value, &Self::expected());
+                return None;
+            }
+        };
+        let ratio = ratio.filter(|ratio| *ratio <= 1_000_000_000);
+        if ratio.is_none() {
+            let problem = Problem::new("E_VALUE", format!("expected {}", Self::expected()));
+            decoder.report(value.span(), problem);
+        }
+        ratio.map(Self)
+    }
+    fn show(&self) -> String {
+        Processors(self.0).show()
     }
 }
 

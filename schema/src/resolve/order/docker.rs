@@ -1,11 +1,11 @@
 //! The order that the kinds of the Docker engine add.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Graph, ancestors};
 use crate::{
-    KindName, ResourceId,
-    spec::{ContainerSpec, MountSource},
+    AbsolutePath, ImageReference, KindName, ResourceId,
+    spec::{ContainerSpec, Mount, MountSource, ServiceSpec},
 };
 
 /// What brings and runs the engine on the common distributions.
@@ -22,24 +22,63 @@ impl Graph<'_> {
         container: &ContainerSpec,
         paths: &BTreeMap<String, usize>,
     ) {
-        let image = container
-            .config
-            .image
-            .as_ref()
-            .map(|image| (KindName::Image, image.as_str(), "it is made from it"));
-        let networks =
-            container.networks.iter().map(|network| (KindName::Network, network.as_str(), "it is in it"));
-        let volumes = container.config.mounts.values().filter_map(|mount| match &mount.source {
-            MountSource::Volume(volume) => Some((KindName::Volume, volume.as_str(), "it mounts it")),
-            MountSource::Bind(_) | MountSource::Tmpfs(_) => None,
-        });
-        let objects: Vec<_> = image.into_iter().chain(networks).chain(volumes).collect();
-        for (kind, name, why) in objects {
-            if let Some(&before) = self.index.get(&ResourceId::new(kind, name)) {
-                self.wait(after, before, why, None);
+        let config = &container.config;
+        self.objects(after, config.image.as_ref(), &container.networks, &config.mounts);
+        self.bound(after, &config.mounts, paths);
+    }
+
+    /// A service comes after its image, its networks, volumes, configs and secrets, after what it mounts, and after the
+    /// nodes if it asks for labels of theirs.
+    pub(super) fn service(&mut self, after: usize, service: &ServiceSpec, paths: &BTreeMap<String, usize>) {
+        let config = &service.config;
+        self.objects(after, config.image.as_ref(), &config.networks, &config.mounts);
+        self.bound(after, &config.mounts, paths);
+        for config in config.configs.keys() {
+            self.object(after, KindName::Config, config.as_str(), "it sees it");
+        }
+        if config.constraints.iter().chain(&config.spread).any(|asked| asked.contains("node.labels.")) {
+            for before in 0..self.ids.len() {
+                if self.ids.get(before).is_some_and(|id| id.kind == KindName::Node) {
+                    self.wait(after, before, "it asks for labels of nodes", None);
+                }
             }
         }
-        for mount in container.config.mounts.values() {
+    }
+
+    fn objects(
+        &mut self,
+        after: usize,
+        image: Option<&ImageReference>,
+        networks: &BTreeSet<String>,
+        mounts: &BTreeMap<AbsolutePath, Mount>,
+    ) {
+        if let Some(image) = image {
+            self.object(after, KindName::Image, image.as_str(), "it is made from it");
+        }
+        for network in networks {
+            self.object(after, KindName::Network, network, "it is in it");
+        }
+        for mount in mounts.values() {
+            if let MountSource::Volume(volume) = &mount.source {
+                self.object(after, KindName::Volume, volume.as_str(), "it mounts it");
+            }
+        }
+    }
+
+    fn object(&mut self, after: usize, kind: KindName, name: &str, why: &'static str) {
+        if let Some(&before) = self.index.get(&ResourceId::new(kind, name)) {
+            self.wait(after, before, why, None);
+        }
+    }
+
+    /// Waits for what is mounted of the host.
+    fn bound(
+        &mut self,
+        after: usize,
+        mounts: &BTreeMap<AbsolutePath, Mount>,
+        paths: &BTreeMap<String, usize>,
+    ) {
+        for mount in mounts.values() {
             let MountSource::Bind(source) = &mount.source else { continue };
             let above = std::iter::once(source.as_str()).chain(ancestors(source.as_str()));
             let inside = format!("{}/", source.as_str().trim_end_matches('/'));
@@ -66,7 +105,13 @@ impl Graph<'_> {
                 KindName::File | KindName::Directory | KindName::Symlink => {
                     id.name == DIRECTORY || ancestors(&id.name).any(|above| above == DIRECTORY)
                 }
-                KindName::Image | KindName::Network | KindName::Volume | KindName::Container => {
+                KindName::Image
+                | KindName::Network
+                | KindName::Volume
+                | KindName::Container
+                | KindName::Service
+                | KindName::Config
+                | KindName::Node => {
                     kept.push(index);
                     false
                 }

@@ -113,6 +113,7 @@ impl NetworkWas {
             "Driver": now.driver,
             "Internal": now.internal,
             "EnableIPv6": now.ipv6,
+            "Attachable": now.attachable,
             "IPAM": { "Config": now.subnets.iter().map(subnet).collect::<Vec<_>>() },
             "Options": now.options,
             "Labels": now.labels,

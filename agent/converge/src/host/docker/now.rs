@@ -42,6 +42,8 @@ pub struct NetworkNow {
     /// Whether it has IPv6.
     #[serde(rename = "EnableIPv6")]
     pub ipv6: bool,
+    /// Whether containers that are no service's can be in one of a Swarm.
+    pub attachable: bool,
     /// Its addresses and gateways.
     #[serde(rename = "IPAM", deserialize_with = "subnets")]
     pub subnets: Vec<(String, Option<IpAddr>)>,

@@ -100,6 +100,7 @@ fn body(subject: &Subject<'_, NetworkSpec>, want: &NetworkSpec) -> Value {
         "Driver": driver(want),
         "Internal": want.internal,
         "EnableIPv6": want.ipv6,
+        "Attachable": want.attachable,
         "IPAM": { "Config": subnet.into_iter().collect::<Vec<_>>() },
         "Options": want.options,
         "Labels": docker::labels(subject.id, want, &want.labels),
@@ -124,7 +125,11 @@ fn differs(subject: &Subject<'_, NetworkSpec>, want: &NetworkSpec, now: &Network
             return Some(docker::difference("subnet", found.join(", "), shown(subnet, want.gateway)));
         }
     }
-    for (field, want, now) in [("internal", want.internal, now.internal), ("ipv6", want.ipv6, now.ipv6)] {
+    for (field, want, now) in [
+        ("internal", want.internal, now.internal),
+        ("ipv6", want.ipv6, now.ipv6),
+        ("attachable", want.attachable, now.attachable),
+    ] {
         if want != now {
             return Some(docker::difference(field, now.to_string(), want.to_string()));
         }
