@@ -53,7 +53,8 @@ impl Scene {
     async fn pass(&mut self, resolved: &Resolved, journalled: bool) -> Result<(Duration, Summary)> {
         let Resolved { state, contents } = resolved;
         let (revision, scope) = ("3fa2c1d", Scope::All);
-        let task = Task { state, contents, scope, revision, whole_but_for: None, upkeep: None };
+        let task =
+            Task { state, contents, scope, revision, whole_but_for: None, in_force: false, upkeep: None };
         let mut records = LedgerRecord(self.store.clone());
         let (mut files, mut nowhere) = (JournalFiles::new(&self.store), Nowhere);
         let start = Instant::now();

@@ -14,7 +14,7 @@ impl Report {
         let mut summary = Summary { same: self.same, ..Summary::default() };
         for outcome in self.outcomes.values() {
             let count = match outcome {
-                Outcome::Same => &mut summary.same,
+                Outcome::Same | Outcome::Elsewhere(_) => &mut summary.same,
                 Outcome::Changed(_) => &mut summary.changed,
                 Outcome::Removed => &mut summary.removed,
                 Outcome::Released(_) => &mut summary.released,
@@ -71,6 +71,7 @@ fn describe(outcome: &Outcome) -> Option<(ResourceOutcome, Option<String>, Optio
         Outcome::Held(failure) => failed(ResourceOutcome::Held, failure),
         Outcome::Conflict(failure) => failed(ResourceOutcome::Conflict, failure),
         Outcome::Unsupported(failure) => failed(ResourceOutcome::Unsupported, failure),
+        Outcome::Elsewhere(by) => (ResourceOutcome::Elsewhere, Some(format!("managed by {by}"))),
     };
     let failure = match outcome {
         Outcome::Failed(failure)

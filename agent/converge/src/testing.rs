@@ -8,9 +8,9 @@ use std::{
 use holdfast_schema::{
     AbsolutePath, Contents, FileMode, HostState, KindName, Resource, ResourceId, ResourceSet, Sha256,
     spec::{
-        Access, ConfigFiles, ContainerConfig, ContainerSpec, DirectorySpec, Ensure, FileSpec, ImageSpec,
-        Limits, NetworkSpec, PackageEnsure, PackageSpec, Pull, Restart, SecretReference, Spec, SymlinkSpec,
-        UnitSpec, VolumeSpec,
+        Access, ConfigFiles, ConfigSpec, ContainerConfig, ContainerSpec, DirectorySpec, Ensure, FileSpec,
+        ImageSpec, Limits, NetworkSpec, NodeSpec, PackageEnsure, PackageSpec, Pull, Restart, SecretReference,
+        ServiceConfig, ServiceSpec, Spec, SymlinkSpec, UnitSpec, VolumeSpec,
     },
     state::{Apply, Mode, RemovalGuard},
 };
@@ -55,6 +55,8 @@ pub(crate) struct Scene {
     pub(crate) contents: Contents,
     /// When a pass over it is begun, if it only keeps up what was in force before.
     pub(crate) repairs: Option<i64>,
+    /// See [`Task::in_force`].
+    pub(crate) in_force: bool,
     /// Who changed what.
     pub(crate) by: BTreeMap<ResourceId, Culprit>,
 }
@@ -64,7 +66,7 @@ impl Scene {
         let guard = RemovalGuard { max_removals: 1000, max_removal_percent: 100, allowed: 0 };
         let (host, apply) = ("web-1".parse().unwrap(), Apply::default());
         let state = HostState { host, resources: BTreeMap::new(), guard, apply };
-        Self { state, contents: Contents::default(), repairs: None, by: BTreeMap::new() }
+        Self { state, contents: Contents::default(), repairs: None, in_force: false, by: BTreeMap::new() }
     }
 
     fn add(&mut self, spec: Spec, name: &str) -> &mut Resource {
@@ -218,6 +220,33 @@ impl Scene {
         self.add(spec, name)
     }
 
+    /// A service of one task.
+    pub(crate) fn swarm_service(&mut self, name: &str, image: &str) -> &mut Resource {
+        let config = ServiceConfig { image: Some(image.parse().unwrap()), ..ServiceConfig::default() };
+        let spec = Spec::Service(Box::new(ServiceSpec {
+            name: name.parse().unwrap(),
+            ensure: Ensure::Present,
+            config,
+            healthy_within: Duration::from_secs(20),
+        }));
+        self.add(spec, name)
+    }
+
+    pub(crate) fn config(&mut self, name: &str, text: &str) -> &mut Resource {
+        let spec = Spec::Config(ConfigSpec {
+            name: name.parse().unwrap(),
+            ensure: Ensure::Present,
+            content: Some(self.contents.add(text.as_bytes().to_vec())),
+            labels: BTreeMap::new(),
+        });
+        self.add(spec, name)
+    }
+
+    pub(crate) fn node(&mut self, name: &str) -> &mut Resource {
+        let spec = NodeSpec { name: name.parse().unwrap(), labels: BTreeMap::new(), availability: None };
+        self.add(Spec::Node(spec), name)
+    }
+
     pub(crate) fn drop(&mut self, id_text: &str) -> &mut Self {
         assert!(self.state.resources.remove(&id(id_text)).is_some(), "{id_text} is not declared");
         self
@@ -250,6 +279,7 @@ impl Scene {
             scope: Scope::All,
             revision: "3fa2c1d",
             whole_but_for: None,
+            in_force: self.in_force,
             upkeep: self.repairs.map(|begun| Upkeep { begun, by: &self.by }),
         }
     }
@@ -296,6 +326,8 @@ pub(crate) trait AsSpec {
     fn as_container(&mut self) -> &mut ContainerSpec;
     fn as_network(&mut self) -> &mut NetworkSpec;
     fn as_volume(&mut self) -> &mut VolumeSpec;
+    fn as_service(&mut self) -> &mut ServiceSpec;
+    fn as_node(&mut self) -> &mut NodeSpec;
 }
 
 impl AsSpec for Resource {
@@ -319,6 +351,12 @@ impl AsSpec for Resource {
     }
     fn as_volume(&mut self) -> &mut VolumeSpec {
         if let Spec::Volume(volume) = &mut self.spec { volume } else { panic!("no volume") }
+    }
+    fn as_service(&mut self) -> &mut ServiceSpec {
+        if let Spec::Service(service) = &mut self.spec { service } else { panic!("no service") }
+    }
+    fn as_node(&mut self) -> &mut NodeSpec {
+        if let Spec::Node(node) = &mut self.spec { node } else { panic!("no node") }
     }
 }
 
@@ -352,7 +390,8 @@ pub(crate) fn planned_with(
     prints: &BTreeMap<ResourceId, Sha256>,
 ) -> String {
     let id = id(id_text);
-    let around = Around { state: &scene.state, contents: &scene.contents, ledger, prints };
+    let around =
+        Around { state: &scene.state, contents: &scene.contents, ledger, prints, in_force: scene.in_force };
     let want = scene.state.resources.get(&id).map(|resource| &resource.spec);
     match block_on(crate::kinds::examine(&id, want, false, &around, host)).unwrap().plan {
         Ok(steps) => steps.iter().map(|step| short(&step.action)).collect::<Vec<_>>().join("; "),
@@ -422,6 +461,14 @@ fn short_docker(action: &DockerAction) -> String {
         DockerAction::AwaitContainer { name, .. } => format!("await {name}"),
         DockerAction::StopContainer { name } => format!("stop {name}"),
         DockerAction::RemoveContainer { name } => format!("remove {name}"),
+        DockerAction::PutService(new) => format!("put service {}", new.name),
+        DockerAction::AwaitService { name, .. } => format!("await service {name}"),
+        DockerAction::RemoveService { name } => format!("remove service {name}"),
+        DockerAction::CreateConfig { name, .. } => format!("make config {name}"),
+        DockerAction::RemoveConfig { name, old } => {
+            format!("remove {}config {name}", if *old { "old " } else { "" })
+        }
+        DockerAction::UpdateNode { name, .. } => format!("update node {name}"),
     }
 }
 

@@ -26,6 +26,9 @@ fn every_code_is_explained_once() {
         Refusal::NotEmpty { path: text() },
         Refusal::NotEnablable { unit: text(), state: text() },
         Refusal::ImageMissing { image: text() },
+        Refusal::Elsewhere { by: text() },
+        Refusal::ServiceFailed { service: text(), how: "x" },
+        Refusal::NodeMissing { node: text() },
         Refusal::Secret { name: text(), why: holdfast_secrets::EnvelopeError::Malformed },
         Refusal::VolumeDiffers { volume: text(), field: text(), found: text(), wanted: text() },
     ];
@@ -52,7 +55,8 @@ fn every_code_is_explained_once() {
     for refusal in &refusals {
         let failure = Failure::from(refusal);
         assert_eq!((failure.code, failure.retry), (refusal.code(), refusal.retry()));
-        let waits = ["E_NO_ACCOUNT", "E_IMAGE_MISSING"].contains(&refusal.code());
+        let waits =
+            ["E_NO_ACCOUNT", "E_IMAGE_MISSING", "E_ELSEWHERE", "E_NODE_MISSING"].contains(&refusal.code());
         assert!(failure.retry != Retry::Soon || waits);
     }
 }

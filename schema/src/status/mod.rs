@@ -197,6 +197,8 @@ pub enum ResourceOutcome {
     Conflict,
     /// This agent does not know its kind or one of its settings.
     Unsupported,
+    /// Managed by another host, which is no failure.
+    Elsewhere,
 }
 
 impl ResourceOutcome {
@@ -213,6 +215,7 @@ impl ResourceOutcome {
             Self::Held => "held",
             Self::Conflict => "conflict",
             Self::Unsupported => "unsupported",
+            Self::Elsewhere => "elsewhere",
         }
     }
 }

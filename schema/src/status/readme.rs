@@ -124,6 +124,7 @@ impl Status {
                 Outcome::Waiting | Outcome::Held => 2,
                 Outcome::Differs => 3,
                 Outcome::Changed | Outcome::Removed | Outcome::Released => 4,
+                Outcome::Elsewhere => 5,
             }
         };
         sorted.sort_by(|one, other| (calm(one), &one.id).cmp(&(calm(other), &other.id)));

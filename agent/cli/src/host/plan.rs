@@ -64,6 +64,7 @@ pub(crate) fn run(arguments: &Plan, context: &Context) -> Result<Exit, Failure> 
         contents: &*wanted.contents,
         scope: Scope::All,
         whole_but_for: None,
+        in_force: false,
         upkeep: None,
         revision: &wanted.revision,
     };

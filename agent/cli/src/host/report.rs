@@ -128,7 +128,10 @@ pub(crate) fn resources(resources: &[ResourceStatus]) -> Vec<String> {
 
 fn outcome(outcome: ResourceOutcome) -> String {
     let style = match outcome {
-        ResourceOutcome::Changed | ResourceOutcome::Removed | ResourceOutcome::Released => Style::Good,
+        ResourceOutcome::Changed
+        | ResourceOutcome::Removed
+        | ResourceOutcome::Released
+        | ResourceOutcome::Elsewhere => Style::Good,
         ResourceOutcome::Failed | ResourceOutcome::Conflict | ResourceOutcome::Blocked => Style::Bad,
         ResourceOutcome::Differs
         | ResourceOutcome::Waiting

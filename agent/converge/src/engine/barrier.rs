@@ -38,11 +38,11 @@ pub(super) enum Barrier {
     Packages,
     /// Images that come from registries.
     Pulls,
-    /// Units and containers that stop.
+    /// Units, containers and services that stop.
     Stops,
     /// One reload of the service manager.
     Reload,
-    /// Units and containers that start, restart, reload or have yet to show that they are healthy.
+    /// Units, containers and services that start, restart, reload or have yet to show that they are healthy.
     Starts,
     /// The transaction that changes Holdfast's own package: the agent is restarted in the middle of it.
     Own,
@@ -59,12 +59,14 @@ impl Barrier {
             Action::ControlUnit { .. } | Action::AwaitHealth { .. } => Some(Self::Starts),
             Action::Docker(action) => match action {
                 DockerAction::PullImage { .. } => Some(Self::Pulls),
-                DockerAction::StopContainer { .. } | DockerAction::RemoveContainer { .. } => {
-                    Some(Self::Stops)
-                }
+                DockerAction::StopContainer { .. }
+                | DockerAction::RemoveContainer { .. }
+                | DockerAction::RemoveService { .. } => Some(Self::Stops),
                 DockerAction::PutContainer(_)
                 | DockerAction::StartContainer { .. }
-                | DockerAction::AwaitContainer { .. } => Some(Self::Starts),
+                | DockerAction::AwaitContainer { .. }
+                | DockerAction::PutService(_)
+                | DockerAction::AwaitService { .. } => Some(Self::Starts),
                 DockerAction::RemoveImage { .. }
                 | DockerAction::CreateNetwork { .. }
                 | DockerAction::RemoveNetwork { .. }
@@ -72,7 +74,10 @@ impl Barrier {
                 | DockerAction::RemoveVolume { .. }
                 | DockerAction::UpdateContainer { .. }
                 | DockerAction::ConnectNetwork { .. }
-                | DockerAction::DisconnectNetwork { .. } => None,
+                | DockerAction::DisconnectNetwork { .. }
+                | DockerAction::CreateConfig { .. }
+                | DockerAction::RemoveConfig { .. }
+                | DockerAction::UpdateNode { .. } => None,
             },
             Action::WriteFile { .. }
             | Action::WriteSecret { .. }

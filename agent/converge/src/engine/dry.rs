@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     host::{HostError, Read},
-    kinds::{self, Around, Fate, Verdict},
+    kinds::{self, Around, Fate, Refusal, Verdict},
     ledger::Ledger,
     plan::{
         Action, Preview, Step, inventory,
@@ -73,7 +73,8 @@ async fn foresee(
             scan::look_at(task, input, ledger, host, prints).await;
         }
     }
-    let around = Around { state: task.state, contents: task.contents, ledger, prints };
+    let around =
+        Around { state: task.state, contents: task.contents, ledger, prints, in_force: task.in_force };
     let verdict = kinds::examine(item.id, spec, print, &around, host).await;
     let failed = |failure: Failure| {
         let intent = if needs_unsettled { Intent::Later } else { Intent::Fail };
@@ -86,6 +87,8 @@ async fn foresee(
     let Verdict { plan, fate, found, print, .. } = verdict;
     let steps = match plan {
         Ok(steps) => steps,
+        // As far as this host is concerned, nothing would happen.
+        Err(Refusal::Elsewhere { .. }) => return None,
         Err(refusal) => return Some(failed(Failure::from(&refusal))),
     };
     let mode = item.declared.map(|resource| resource.mode).unwrap_or_default();

@@ -73,6 +73,22 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "declare what it is, or move its data and remove it by hand",
     ),
     (
+        "E_ELSEWHERE",
+        "what belongs to a Swarm is managed by the manager that leads it, and this host is another",
+        "nothing to do: look at the status of that host",
+    ),
+    (
+        "E_SERVICE_FAILED",
+        "what a service is to become failed before: the Swarm took it back, or stopped in the middle; no manager tries it again",
+        "change the declaration, or take the label io.holdfast.failed from the service to have it tried again; a stopped update \
+         goes on with `docker service update`",
+    ),
+    (
+        "E_NODE_MISSING",
+        "a declared node is not in the Swarm",
+        "let it join, or name it as `docker node ls` does",
+    ),
+    (
         "E_JOURNAL",
         "what would be changed could not be written down first, so it was not changed",
         "free some space under /var/lib/holdfast and check that it can be written",
@@ -119,6 +135,7 @@ impl From<&HostError> for Failure {
             HostError::Unhealthy { unit, .. } => format!("unit {unit} is not healthy"),
             // What a registry or the engine says may quote what was asked of it.
             HostError::Docker { tried, .. } => format!("{tried} failed"),
+            HostError::Service { service, what, .. } => format!("service {service}: {what}"),
             HostError::ImagePull { image, .. } => format!("the image {image} could not be pulled"),
             _ => detail.clone(),
         };

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::{
     host::{
-        ContainerNow, Entry, HostError, ImageNow, Look, NetworkNow, Node, Offered, PackageNow, Read, Sealed,
-        SecretNow, UnitNow, VolumeNow, Wanted,
+        ContainerNow, Entry, HostError, ImageNow, Look, NetworkNow, Node, ObjectNow, Offered, PackageNow,
+        Read, Sealed, SecretNow, ServiceNow, SwarmNow, SwarmObject, UnitNow, VolumeNow, Wanted,
     },
     plan::{Action, DockerAction, step::PackageTransaction},
 };
@@ -23,6 +23,8 @@ pub(super) struct Foresight<'a, H> {
     gone: RefCell<BTreeSet<AbsolutePath>>,
     /// Containers that would be removed.
     stopped: RefCell<BTreeSet<String>>,
+    /// Services that would be removed.
+    stopped_services: RefCell<BTreeSet<String>>,
     leaving_packages: RefCell<BTreeSet<String>>,
 }
 
@@ -32,6 +34,7 @@ impl<'a, H> Foresight<'a, H> {
             host,
             gone: RefCell::default(),
             stopped: RefCell::default(),
+            stopped_services: RefCell::default(),
             leaving_packages: RefCell::default(),
         }
     }
@@ -51,6 +54,9 @@ impl<'a, H> Foresight<'a, H> {
             }
             Action::Docker(DockerAction::RemoveContainer { name }) => {
                 self.stopped.borrow_mut().insert(name.clone());
+            }
+            Action::Docker(DockerAction::RemoveService { name }) => {
+                self.stopped_services.borrow_mut().insert(name.clone());
             }
             _ => {}
         }
@@ -148,5 +154,23 @@ impl<H: Read> Read for Foresight<'_, H> {
 
     async fn image(&self, reference: &ImageReference) -> Result<Option<ImageNow>, HostError> {
         self.host.image(reference).await
+    }
+
+    async fn swarm(&self) -> Result<Arc<SwarmNow>, HostError> {
+        self.host.swarm().await
+    }
+
+    async fn services(&self) -> Result<Arc<BTreeMap<String, ServiceNow>>, HostError> {
+        let services = self.host.services().await?;
+        let stopped = self.stopped_services.borrow();
+        if stopped.is_empty() {
+            return Ok(services);
+        }
+        let left = services.iter().filter(|(name, _)| !stopped.contains(*name));
+        Ok(Arc::new(left.map(|(name, service)| (name.clone(), service.clone())).collect()))
+    }
+
+    async fn objects(&self, object: SwarmObject) -> Result<Arc<BTreeMap<String, ObjectNow>>, HostError> {
+        self.host.objects(object).await
     }
 }

@@ -6,7 +6,7 @@
 //! let mut ledger = match stored { Some(bytes) => Ledger::parse(&bytes)?, None => Ledger::default() };
 //! let (stopper, stop) = Stopper::new();                       // `stopper.stop()` from a signal handler
 //! host.sweep(&engine::directories(&state, &ledger)).await?;   // once in the life of a process
-//! let task = Task { state: &state, contents: &contents, scope: Scope::All, revision: "3fa2c1d", whole_but_for: None, upkeep: None };
+//! let task = Task { state: &state, contents: &contents, scope: Scope::All, revision: "3fa2c1d", whole_but_for: None, in_force: false, upkeep: None };
 //! let journal = Journal::new(&mut journal_store, &recorded);  // what earlier passes of the same revision wrote down
 //! let report = engine::pass(&task, &host, &mut ledger, &mut store, journal, &stop).await;
 //! status.summary = report.summary();                          // and report.result(), report.resources()
@@ -64,6 +64,8 @@ pub struct Task<'a> {
     pub revision: &'a str,
     /// All or nothing: the pass begins nothing more once a resource has failed that is not among these.
     pub whole_but_for: Option<&'a BTreeSet<ResourceId>>,
+    /// Whether the state was in force before this pass, so that nothing leads back behind it.
+    pub in_force: bool,
     /// Whether this pass only keeps up what was in force before, and no person asked for it. Then what it has to repair again
     /// and again is left alone for a while, for somebody else wants it otherwise.
     pub upkeep: Option<Upkeep<'a>>,

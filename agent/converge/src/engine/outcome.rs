@@ -35,6 +35,8 @@ pub enum Outcome {
     Conflict(Failure),
     /// This host or this agent lacks what it needs.
     Unsupported(Failure),
+    /// Another host does it, which is no failure: who.
+    Elsewhere(String),
 }
 
 /// How a pass ended.
@@ -107,7 +109,12 @@ impl Outcome {
     /// Whether what needs this resource can begin.
     pub(super) fn lets_others_begin(&self) -> bool {
         match self {
-            Self::Same | Self::Changed(_) | Self::Removed | Self::Released(_) | Self::Differs(_) => true,
+            Self::Same
+            | Self::Changed(_)
+            | Self::Removed
+            | Self::Released(_)
+            | Self::Differs(_)
+            | Self::Elsewhere(_) => true,
             Self::Failed(_)
             | Self::Blocked { .. }
             | Self::Waiting(_)
@@ -139,6 +146,7 @@ impl Outcome {
             Self::Waiting(failure) => {
                 tracing::info!(resource = %id, code = failure.code, "{id} waits: {}", failure.detail);
             }
+            Self::Elsewhere(by) => tracing::debug!(resource = %id, "{id} is managed by {by}"),
             Self::Held(failure) | Self::Conflict(failure) => {
                 tracing::debug!(resource = %id, code = failure.code, "{id} is left alone: {}", failure.message);
             }

@@ -13,7 +13,9 @@ use holdfast_schema::{
 
 use super::{Failure, foresight::Foresight, run::Run};
 use crate::{
-    host::{ContainerWas, HostError, Look, NetworkWas, Node, PackageNow, Read, Sealed, Stat, Write},
+    host::{
+        ContainerWas, HostError, Look, NetworkWas, Node, PackageNow, Read, Sealed, ServiceWas, Stat, Write,
+    },
     journal::{Before, Journal, Record, Target, Was},
     kinds::{self, Around, marks},
     ledger::Ledger,
@@ -91,6 +93,7 @@ impl<H: Write> Run<'_, '_, H> {
                 contents: self.task.contents,
                 ledger: self.keeper.ledger(),
                 prints: &prints,
+                in_force: self.task.in_force,
             };
             let spec = item.declared.map(|resource| &resource.spec);
             let Ok(verdict) = kinds::examine(item.id, spec, false, &around, &foresight).await else {
@@ -168,6 +171,24 @@ async fn look_before(
                     None => None,
                 };
                 records.push(Record::Before(Before::Container { name: name.clone(), was }));
+                journal.touch(target, None);
+            }
+            Ok(())
+        }
+        Target::Service(name) => {
+            if journal.touched(&target).is_none() {
+                let was = host.services().await?.get(name).map(|now| Box::new(ServiceWas::of(now)));
+                records.push(Record::Before(Before::Service { name: name.clone(), was }));
+                journal.touch(target, None);
+            }
+            Ok(())
+        }
+        Target::Node(name) => {
+            if journal.touched(&target).is_none() {
+                if let Some(now) = host.swarm().await?.nodes.get(name) {
+                    let was = now.spec.clone();
+                    records.push(Record::Before(Before::Node { name: name.clone(), was }));
+                }
                 journal.touch(target, None);
             }
             Ok(())

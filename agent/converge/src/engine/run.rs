@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     host::{Expected, HostError, Write},
-    kinds::{self, Around, Fate, Verdict},
+    kinds::{self, Around, Fate, Refusal, Verdict},
     ledger::Lesson,
     plan::{Action, Step, order::Item},
 };
@@ -158,6 +158,7 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
             contents: self.task.contents,
             ledger: self.keeper.ledger(),
             prints: &self.prints,
+            in_force: self.task.in_force,
         };
         let print = self.watched.contains(item.id);
         let mut verdict = kinds::examine(item.id, spec, print, &around, self.host).await?;
@@ -174,6 +175,10 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
     pub(super) fn judge(&mut self, at: usize, item: &Item<'a>, verdict: Verdict) -> Option<Vec<Step>> {
         let steps = match verdict.plan {
             Ok(steps) => steps,
+            Err(Refusal::Elsewhere { by }) => {
+                self.end(at, Outcome::Elsewhere(by));
+                return None;
+            }
             Err(refusal) => {
                 let trouble = self.take_error(at).unwrap_or_else(|| Trouble::Failed(Failure::from(&refusal)));
                 self.end(at, trouble.into());
@@ -247,7 +252,11 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
                 Ok(()) => {
                     self.keeper.journal.done(&step);
                     self.keeper.learn(|ledger| ledger.did(item.id, &step.action, &step.expects));
-                    work.did.push(step.because);
+                    if step.action.tidies() {
+                        tracing::info!(resource = %item.id, "{} goes: something newer has replaced it", step.because.from);
+                    } else {
+                        work.did.push(step.because);
+                    }
                     work.complete = last;
                 }
                 Err(HostError::Changed { .. }) if work.conflicts < MOST_CONFLICTS => {
@@ -394,8 +403,13 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
         think: impl FnOnce(&kinds::Subject<'_, holdfast_schema::spec::UnitSpec>) -> T,
     ) -> T {
         let ledger = self.keeper.ledger();
-        let around =
-            Around { state: self.task.state, contents: self.task.contents, ledger, prints: &self.prints };
+        let around = Around {
+            state: self.task.state,
+            contents: self.task.contents,
+            ledger,
+            prints: &self.prints,
+            in_force: self.task.in_force,
+        };
         let want = item.declared.and_then(|resource| match &resource.spec {
             Spec::Unit(unit) if item.id.kind == KindName::Unit => Some(unit),
             _ => None,

@@ -148,7 +148,8 @@ async fn adoption(
     host: &impl Read,
     prints: &Prints,
 ) -> Option<Lesson> {
-    let around = Around { state: task.state, contents: task.contents, ledger, prints };
+    let around =
+        Around { state: task.state, contents: task.contents, ledger, prints, in_force: task.in_force };
     let subject = Subject { id, want: Some(want), entry: ledger.entry(id), around: &around };
     let seen = unit::Unit::observe(&subject, host).await.ok()?;
     Some(level::adoption(&subject, want, &seen))
@@ -166,7 +167,8 @@ pub(super) async fn look_at(
         return;
     }
     let Some(resource) = task.state.resources.get(id) else { return };
-    let around = Around { state: task.state, contents: task.contents, ledger, prints };
+    let around =
+        Around { state: task.state, contents: task.contents, ledger, prints, in_force: task.in_force };
     if let Ok(verdict) = kinds::examine(id, Some(&resource.spec), true, &around, host).await
         && let Some(print) = verdict.print
     {

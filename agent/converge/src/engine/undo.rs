@@ -19,6 +19,7 @@ use crate::{
 mod docker;
 mod packages;
 mod paths;
+mod swarm;
 mod units;
 
 /// What came of taking a revision back.
@@ -39,9 +40,7 @@ pub struct Undone {
 pub async fn undo(recorded: &Recorded, originals: &dyn ContentSource, host: &impl Write) -> Undone {
     let units = recorded.befores.iter().filter_map(|before| match before {
         Before::Unit { unit, .. } => Some(unit.clone()),
-        Before::Path { .. } | Before::Packages { .. } | Before::Network { .. } | Before::Container { .. } => {
-            None
-        }
+        _ => None,
     });
     let wanted = Wanted { packages: recorded.packages.keys().cloned().collect(), units: units.collect() };
     if let Err(error) = host.prepare(&wanted).await {
@@ -49,6 +48,7 @@ pub async fn undo(recorded: &Recorded, originals: &dyn ContentSource, host: &imp
     }
     let mut undo = Undo { recorded, originals, host, undone: Undone::default() };
     // These are large, and seldom needed.
+    Box::pin(undo.remove_from_swarm()).await;
     Box::pin(undo.remove_from_docker()).await;
     undo.stop_units().await;
     undo.put_paths_back().await;
@@ -84,10 +84,7 @@ impl<H: Write> Undo<'_, H> {
     }
 
     fn fail(&mut self, name: &str, error: &HostError) {
-        self.undone.waits |= matches!(
-            error,
-            HostError::Busy { .. } | HostError::ManagerGone { .. } | HostError::DockerGone { .. }
-        );
+        self.undone.waits |= error.is_waiting();
         self.leave(name, Failure::from(error));
     }
 

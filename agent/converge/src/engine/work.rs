@@ -53,9 +53,7 @@ impl From<&HostError> for Trouble {
     fn from(error: &HostError) -> Self {
         let failure = Failure::from(error);
         match error {
-            HostError::Busy { .. } | HostError::ManagerGone { .. } | HostError::DockerGone { .. } => {
-                Self::Waiting(failure)
-            }
+            error if error.is_waiting() => Self::Waiting(failure),
             HostError::Unsupported { .. } => Self::Unsupported(failure),
             _ => Self::Failed(failure),
         }

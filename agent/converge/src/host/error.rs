@@ -113,6 +113,22 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "see `docker logs` and `docker inspect` for the container",
     ),
     (
+        "E_NO_SWARM",
+        "what is declared belongs to a Swarm, and this host's Docker engine is in none; it waits for that",
+        "let the engine join a Swarm with `docker swarm init` or `docker swarm join`, or do not declare it for this host",
+    ),
+    (
+        "E_NO_QUORUM",
+        "the Swarm of this host's Docker engine has no leader: too few of its managers are up, or they are choosing one; what \
+         runs goes on",
+        "bring the other managers back; see `docker node ls` on each. Never force a new cluster while the others may come back",
+    ),
+    (
+        "E_SERVICE",
+        "a service of the Swarm was made or changed, and its tasks did not come up, or the Swarm took the change back",
+        "see `docker service ps --no-trunc` for the service",
+    ),
+    (
         "E_RESCUE",
         "Holdfast did not upgrade itself, because the way back could not be prepared; or that way could not be taken",
         "see the journal of holdfast-rescue.service, and try /usr/libexec/holdfast/rescue by hand",
@@ -320,6 +336,28 @@ pub enum HostError {
         /// How it ended, or what its health check says.
         reason: String,
     },
+    /// The engine is in no Swarm.
+    #[error("this host's Docker engine is in no Swarm: {reason}")]
+    NoSwarm {
+        /// What the engine says.
+        reason: String,
+    },
+    /// The Swarm has no leader.
+    #[error("the Swarm has no leader: {reason}")]
+    NoQuorum {
+        /// What the engine says.
+        reason: String,
+    },
+    /// The tasks of a service did not become what it says.
+    #[error("service {service}: {what}: {said}")]
+    Service {
+        /// Which service.
+        service: String,
+        /// What came of it, such as `the Swarm took the change back`.
+        what: String,
+        /// The Swarm's own words.
+        said: String,
+    },
     /// This host has no such facility.
     #[error("{what} is not supported on this host")]
     Unsupported {
@@ -357,6 +395,9 @@ impl HostError {
             Self::Docker { .. } => "E_DOCKER",
             Self::ImagePull { .. } => "E_IMAGE_PULL",
             Self::Container { .. } => "E_CONTAINER",
+            Self::NoSwarm { .. } => "E_NO_SWARM",
+            Self::NoQuorum { .. } => "E_NO_QUORUM",
+            Self::Service { .. } => "E_SERVICE",
             Self::Rescue { .. } => "E_RESCUE",
             Self::Unsupported { .. } => "E_UNSUPPORTED",
         }
@@ -383,6 +424,9 @@ impl HostError {
             | Self::Docker { .. }
             | Self::ImagePull { .. }
             | Self::Container { .. }
+            | Self::NoSwarm { .. }
+            | Self::NoQuorum { .. }
+            | Self::Service { .. }
             | Self::NoSuchAccount { .. }
             | Self::Command { .. } => Retry::Soon,
             Self::Invalid { .. } | Self::Secret { .. } => Retry::NextRevision,
@@ -432,6 +476,11 @@ impl HostError {
                 "check the reference, the registry, and that the host may read it; see the agent's journal",
             ),
             Self::Container { .. } => Some("see `docker logs` and `docker inspect` for the container"),
+            Self::NoSwarm { .. } => {
+                Some("`docker swarm init` or `docker swarm join`, or do not declare it for this host")
+            }
+            Self::NoQuorum { .. } => Some("bring the other managers back; see `docker node ls` on each"),
+            Self::Service { .. } => Some("see `docker service ps --no-trunc` for the service"),
             Self::Rescue { .. } => Some(
                 "see the journal of holdfast-rescue.service, and try /usr/libexec/holdfast/rescue by hand",
             ),
@@ -440,6 +489,18 @@ impl HostError {
             | Self::Packages { .. }
             | Self::Unsupported { .. } => None,
         }
+    }
+
+    /// Whether what it is about only has to be waited for: something outside Holdfast must end or come back.
+    pub fn is_waiting(&self) -> bool {
+        matches!(
+            self,
+            Self::Busy { .. }
+                | Self::ManagerGone { .. }
+                | Self::DockerGone { .. }
+                | Self::NoSwarm { .. }
+                | Self::NoQuorum { .. }
+        )
     }
 
     /// The names of the packages that this error is about, without the versions that were asked for.

@@ -16,18 +16,21 @@ use holdfast_secrets::keyed_digest;
 use serde_json::Value;
 
 use super::{
-    ContainerNow, Entry, Expected, HostError, ImageNow, Look, NetworkNow, Node, Offered, PackageNow, Read,
-    Sealed, SecretNow, Stat, UnitNow, VolumeNow, Wanted, Write, secrets::Secrets,
+    ContainerNow, Entry, Expected, HostError, ImageNow, Look, NetworkNow, Node, ObjectNow, Offered,
+    PackageNow, Read, Sealed, SecretNow, ServiceNow, Stat, SwarmNow, SwarmObject, UnitNow, VolumeNow, Wanted,
+    Write, secrets::Secrets,
 };
 use crate::plan::{Action, DockerAction};
 
 mod act;
 mod docker;
 mod packages;
+mod swarm;
 mod units;
 
 pub(crate) use docker::FakeDocker;
 pub(crate) use packages::Supply;
+pub(crate) use swarm::FakeSwarm;
 pub(crate) use units::{Active, Temper};
 
 /// A host in memory.
@@ -309,6 +312,18 @@ impl Read for FakeHost {
     async fn image(&self, reference: &ImageReference) -> Result<Option<ImageNow>, HostError> {
         self.look().docker.image(reference)
     }
+
+    async fn swarm(&self) -> Result<Arc<SwarmNow>, HostError> {
+        self.look().docker.swarm()
+    }
+
+    async fn services(&self) -> Result<Arc<BTreeMap<String, ServiceNow>>, HostError> {
+        self.look().docker.services()
+    }
+
+    async fn objects(&self, object: SwarmObject) -> Result<Arc<BTreeMap<String, ObjectNow>>, HostError> {
+        self.look().docker.objects(object)
+    }
 }
 
 impl Write for FakeHost {
@@ -322,7 +337,8 @@ impl Write for FakeHost {
         inner.act(action, expects, contents)?;
         let waits = matches!(
             action,
-            Action::AwaitHealth { .. } | Action::Docker(DockerAction::AwaitContainer { .. })
+            Action::AwaitHealth { .. }
+                | Action::Docker(DockerAction::AwaitContainer { .. } | DockerAction::AwaitService { .. })
         );
         if !waits {
             inner.done.push(action.clone());

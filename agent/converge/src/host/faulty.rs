@@ -13,8 +13,9 @@ use holdfast_schema::{
 use serde_json::Value;
 
 use super::{
-    ContainerNow, Entry, Expected, HostError, ImageNow, Look, NetworkNow, Node, Offered, PackageNow, Read,
-    Sealed, SecretNow, UnitNow, VolumeNow, Wanted, Write,
+    ContainerNow, Entry, Expected, HostError, ImageNow, Look, NetworkNow, Node, ObjectNow, Offered,
+    PackageNow, Read, Sealed, SecretNow, ServiceNow, SwarmNow, SwarmObject, UnitNow, VolumeNow, Wanted,
+    Write,
 };
 use crate::{
     journal::{JournalStore, Record, Recorded},
@@ -167,6 +168,19 @@ impl<H: Read> Read for Faulty<'_, H> {
     async fn image(&self, reference: &ImageReference) -> Result<Option<ImageNow>, HostError> {
         self.call()?;
         self.host.image(reference).await
+    }
+
+    async fn swarm(&self) -> Result<Arc<SwarmNow>, HostError> {
+        self.call()?;
+        self.host.swarm().await
+    }
+    async fn services(&self) -> Result<Arc<BTreeMap<String, ServiceNow>>, HostError> {
+        self.call()?;
+        self.host.services().await
+    }
+    async fn objects(&self, object: SwarmObject) -> Result<Arc<BTreeMap<String, ObjectNow>>, HostError> {
+        self.call()?;
+        self.host.objects(object).await
     }
 }
 

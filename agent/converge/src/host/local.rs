@@ -18,8 +18,9 @@ use holdfast_secrets::EnvelopeError;
 use serde_json::Value;
 
 use super::{
-    ConfigFile, ContainerNow, Entry, Expected, HostError, ImageNow, Look, NetworkNow, Node, Offered,
-    PackageNow, Read, Sealed, SecretNow, UnitNow, VolumeNow, Wanted, Write,
+    ConfigFile, ContainerNow, Entry, Expected, HostError, ImageNow, Look, NetworkNow, Node, ObjectNow,
+    Offered, PackageNow, Read, Sealed, SecretNow, ServiceNow, SwarmNow, SwarmObject, UnitNow, VolumeNow,
+    Wanted, Write,
     accounts::Accounts,
     docker::Docker,
     facts,
@@ -298,6 +299,18 @@ impl Read for ReadOnlyHost {
         Box::pin(self.docker()?.image(reference)).await
     }
 
+    async fn swarm(&self) -> Result<Arc<SwarmNow>, HostError> {
+        Box::pin(self.docker()?.swarm()).await
+    }
+
+    async fn services(&self) -> Result<Arc<BTreeMap<String, ServiceNow>>, HostError> {
+        Box::pin(self.docker()?.services()).await
+    }
+
+    async fn objects(&self, object: SwarmObject) -> Result<Arc<BTreeMap<String, ObjectNow>>, HostError> {
+        Box::pin(self.docker()?.objects(object)).await
+    }
+
     fn finish(&self) {
         self.files.forget_directories();
         if let Some(machine) = &self.machine {
@@ -384,6 +397,18 @@ impl Read for LocalHost {
         self.read.image(reference).await
     }
 
+    async fn swarm(&self) -> Result<Arc<SwarmNow>, HostError> {
+        self.read.swarm().await
+    }
+
+    async fn services(&self) -> Result<Arc<BTreeMap<String, ServiceNow>>, HostError> {
+        self.read.services().await
+    }
+
+    async fn objects(&self, object: SwarmObject) -> Result<Arc<BTreeMap<String, ObjectNow>>, HostError> {
+        self.read.objects(object).await
+    }
+
     fn finish(&self) {
         self.read.finish();
     }
@@ -451,7 +476,7 @@ impl Write for LocalHost {
                 self.read.systemd()?.await_health(unit, health, &self.outside).await
             }
             // It is large, and seldom needed.
-            Action::Docker(action) => Box::pin(self.read.docker()?.run(action, expects)).await,
+            Action::Docker(action) => Box::pin(self.read.docker()?.run(action, expects, contents)).await,
         }
     }
 

@@ -32,7 +32,8 @@ mod systemd;
 pub mod watch;
 
 pub use docker::{
-    CONFIG_LABEL, ContainerNow, ContainerWas, ImageNow, NetworkNow, NetworkWas, RESOURCE_LABEL, VolumeNow,
+    CONFIG_LABEL, ContainerNow, ContainerWas, FAILED_LABEL, ImageNow, NetworkNow, NetworkWas, NodeNow,
+    ObjectNow, RESOURCE_LABEL, ServiceNow, ServiceWas, SwarmNow, SwarmObject, SwarmRole, VolumeNow,
 };
 pub use error::{HostError, Retry};
 pub use local::{LocalHost, ReadOnlyHost};
@@ -109,6 +110,15 @@ pub trait Read {
 
     /// An image, if the Docker engine has it, from one list of all.
     async fn image(&self, reference: &ImageReference) -> Result<Option<ImageNow>, HostError>;
+
+    /// What this host's engine is to its Swarm, and the Swarm's nodes.
+    async fn swarm(&self) -> Result<Arc<SwarmNow>, HostError>;
+
+    /// Every service of the Swarm by its name, from one list. Only managers know.
+    async fn services(&self) -> Result<Arc<BTreeMap<String, ServiceNow>>, HostError>;
+
+    /// What the Swarm keeps for its services, by name, from one list. Only managers know.
+    async fn objects(&self, object: SwarmObject) -> Result<Arc<BTreeMap<String, ObjectNow>>, HostError>;
 
     /// Ends a pass: closes what it kept open on the host, such as directories, which would keep a filesystem from being
     /// unmounted. What it knows stays until the next [`Read::prepare`].
@@ -250,7 +260,7 @@ pub enum Expected {
     /// A node with just this stat at the action's path. Of a directory only identity, owner, group and mode count: its
     /// times and size change with every file in it.
     Node(Stat),
-    /// A container with just this id at the action's name.
+    /// A container with just this id at the action's name; a service or node with just this id and version.
     Object(String),
 }
 

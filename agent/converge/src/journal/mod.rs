@@ -14,9 +14,10 @@ use std::{
 
 use holdfast_schema::{AbsolutePath, ResourceId, Sha256, UnitName, spec::SecretReference};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
-    host::{ContainerWas, NetworkWas, PackageNow, Stat, UnitNow},
+    host::{ContainerWas, NetworkWas, PackageNow, ServiceWas, Stat, UnitNow},
     plan::{Action, Step, step::Owned},
 };
 
@@ -81,6 +82,20 @@ pub enum Before {
         /// What it was; `None` if there was none.
         was: Option<Box<ContainerWas>>,
     },
+    /// A service of the Swarm.
+    Service {
+        /// Its name.
+        name: String,
+        /// What it was; `None` if there was none.
+        was: Option<Box<ServiceWas>>,
+    },
+    /// A node of the Swarm.
+    Node {
+        /// Its host name.
+        name: String,
+        /// What it was.
+        was: Value,
+    },
 }
 
 /// What is at a path, as far as it can be put back.
@@ -139,6 +154,10 @@ pub enum Target {
     Network(String),
     /// A container.
     Container(String),
+    /// A service of the Swarm.
+    Service(String),
+    /// A node of the Swarm.
+    Node(String),
 }
 
 impl Before {
@@ -150,6 +169,8 @@ impl Before {
             Self::Packages { .. } => Target::Packages,
             Self::Network { name, .. } => Target::Network(name.clone()),
             Self::Container { name, .. } => Target::Container(name.clone()),
+            Self::Service { name, .. } => Target::Service(name.clone()),
+            Self::Node { name, .. } => Target::Node(name.clone()),
         }
     }
 }
@@ -169,11 +190,13 @@ impl Target {
             Action::EnableUnit { unit, .. }
             | Action::MaskUnit { unit, .. }
             | Action::ControlUnit { unit, .. } => Self::Unit(unit.clone()),
-            Action::Docker(action) => match (action.container(), action.network()) {
-                (Some(container), _) => Self::Container(container.to_owned()),
-                (None, Some(network)) => Self::Network(network.to_owned()),
-                (None, None) => return None,
-            },
+            Action::Docker(action) => {
+                let name = |name: &str| name.to_owned();
+                let found = action.container().map(|container| Self::Container(name(container)));
+                let found = found.or_else(|| action.network().map(|network| Self::Network(name(network))));
+                let found = found.or_else(|| action.service().map(|service| Self::Service(name(service))));
+                found.or_else(|| action.node().map(|node| Self::Node(name(node))))?
+            }
             Action::ReloadManager | Action::AwaitHealth { .. } => return None,
         })
     }
@@ -246,7 +269,9 @@ impl Recorded {
             Before::Unit { .. }
             | Before::Packages { .. }
             | Before::Network { .. }
-            | Before::Container { .. } => None,
+            | Before::Container { .. }
+            | Before::Service { .. }
+            | Before::Node { .. } => None,
         })
     }
 

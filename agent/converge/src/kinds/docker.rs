@@ -133,3 +133,23 @@ pub(crate) fn lacking<'a>(
         (found != Some(text)).then_some((name.as_str(), found, text.as_str()))
     })
 }
+
+/// Several differences that one step removes.
+pub(crate) fn together(mut because: Vec<Difference>) -> Difference {
+    if because.len() == 1
+        && let Some(only) = because.pop()
+    {
+        return only;
+    }
+    let join = |part: fn(&Difference) -> &str| because.iter().map(part).collect::<Vec<_>>().join(", ");
+    difference(
+        &join(|difference| &difference.field),
+        join(|difference| &difference.from),
+        join(|difference| &difference.to),
+    )
+}
+
+/// The digest in what the engine would make something from.
+pub(crate) fn config_label(body: &Value) -> Option<&str> {
+    body.get("Labels")?.get(CONFIG_LABEL)?.as_str()
+}

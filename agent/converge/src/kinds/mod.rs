@@ -19,6 +19,8 @@ use crate::{
 };
 
 pub(crate) mod access;
+mod compare;
+pub(crate) mod config;
 pub(crate) mod container;
 pub(crate) mod directory;
 pub(crate) mod docker;
@@ -26,8 +28,11 @@ pub(crate) mod file;
 pub(crate) mod image;
 pub(crate) mod marks;
 pub(crate) mod network;
+pub(crate) mod node;
 pub(crate) mod package;
 mod refusal;
+pub(crate) mod service;
+mod swarm;
 pub(crate) mod symlink;
 pub(crate) mod unit;
 pub(crate) mod volume;
@@ -86,6 +91,8 @@ pub(crate) struct Around<'a> {
     pub(crate) ledger: &'a Ledger,
     /// The fingerprints of the resources that units watch, as they are now.
     pub(crate) prints: &'a BTreeMap<ResourceId, Sha256>,
+    /// Whether the state was in force before: what only a way back could need may go then.
+    pub(crate) in_force: bool,
 }
 
 /// What becomes of something that Git no longer has.
@@ -130,9 +137,9 @@ pub(crate) async fn examine(
         KindName::Network => look::<network::Network>(id, want, print, around, host).await,
         KindName::Volume => look::<volume::Volume>(id, want, print, around, host).await,
         KindName::Container => look::<container::Container>(id, want, print, around, host).await,
-        KindName::Service | KindName::Config | KindName::Node => {
-            Err(HostError::Unsupported { what: format!("managing the {id} of a Swarm") })
-        }
+        KindName::Service => look::<service::Service>(id, want, print, around, host).await,
+        KindName::Config => look::<config::Config>(id, want, print, around, host).await,
+        KindName::Node => look::<node::Node>(id, want, print, around, host).await,
     }
 }
 

@@ -69,6 +69,26 @@ pub enum Refusal {
         /// Which image.
         image: String,
     },
+    /// Another manager of the Swarm does it.
+    #[error("managed by {by}")]
+    Elsewhere {
+        /// Who.
+        by: String,
+    },
+    /// What a service is to become failed before.
+    #[error("service {service}: what it is to be {how}; it is not tried again")]
+    ServiceFailed {
+        /// Which service.
+        service: String,
+        /// What became of it.
+        how: &'static str,
+    },
+    /// The Swarm has no such node.
+    #[error("the Swarm has no node {node}")]
+    NodeMissing {
+        /// Its host name.
+        node: String,
+    },
     /// A volume that is there and is not as declared.
     #[error("the volume {volume} has {field} {found}, not {wanted}")]
     VolumeDiffers {
@@ -96,14 +116,21 @@ impl Refusal {
             Self::Secret { .. } => "E_SECRET",
             Self::ImageMissing { .. } => "E_IMAGE_MISSING",
             Self::VolumeDiffers { .. } => "E_VOLUME_DIFFERS",
+            Self::Elsewhere { .. } => "E_ELSEWHERE",
+            Self::ServiceFailed { .. } => "E_SERVICE_FAILED",
+            Self::NodeMissing { .. } => "E_NODE_MISSING",
         }
     }
 
     /// When trying again makes sense.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::NoSuchAccount { .. } | Self::ImageMissing { .. } => Retry::Soon,
-            Self::Secret { .. }
+            Self::NoSuchAccount { .. }
+            | Self::ImageMissing { .. }
+            | Self::Elsewhere { .. }
+            | Self::NodeMissing { .. } => Retry::Soon,
+            Self::ServiceFailed { .. }
+            | Self::Secret { .. }
             | Self::PurgeLimit { .. }
             | Self::NotEmpty { .. }
             | Self::NotEnablable { .. } => Retry::NextRevision,
@@ -128,6 +155,11 @@ impl Refusal {
             Self::VolumeDiffers { .. } => {
                 "a volume holds data and is never made anew: declare what it is, or move its data and remove it by hand"
             }
+            Self::Elsewhere { .. } => "nothing to do: look at the status of that host",
+            Self::ServiceFailed { .. } => {
+                "change the declaration, or have it tried again with `docker service update --label-rm io.holdfast.failed`"
+            }
+            Self::NodeMissing { .. } => "let the node join the Swarm, or name it as `docker node ls` does",
             Self::NotEnablable { .. } => "give the unit an [Install] section, or do not set `enabled`",
         }
     }

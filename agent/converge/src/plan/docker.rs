@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use holdfast_schema::ImageReference;
+use holdfast_schema::{ImageReference, spec::Content};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -93,6 +93,43 @@ pub enum DockerAction {
         /// Its name.
         name: String,
     },
+    /// Makes a service of the Swarm or changes the one that is expected there, and waits until its tasks are so and healthy.
+    PutService(Box<NewService>),
+    /// Changes nothing: waits until the tasks of a service are as it says and healthy.
+    AwaitService {
+        /// Its name.
+        name: String,
+        /// How long that may take.
+        within: Duration,
+    },
+    /// Removes a service, and waits for a while until its tasks are gone.
+    RemoveService {
+        /// Its name.
+        name: String,
+    },
+    /// Makes a config of the Swarm. It stays when its revision is taken back, until a later pass finds it unused.
+    CreateConfig {
+        /// Its own name, with the digest.
+        name: String,
+        /// What it holds.
+        content: Content,
+        /// Its labels.
+        labels: Value,
+    },
+    /// Removes a config of the Swarm that no service uses: only once nothing can be taken back that would need it.
+    RemoveConfig {
+        /// Its own name, with the digest.
+        name: String,
+        /// Whether another one has taken its place, so that nobody need be told.
+        old: bool,
+    },
+    /// Changes the labels and the availability of a node of the Swarm.
+    UpdateNode {
+        /// Its host name.
+        name: String,
+        /// What it then is.
+        body: Value,
+    },
 }
 
 /// A container that is to be made.
@@ -108,6 +145,17 @@ pub struct NewContainer {
     pub aliases: BTreeSet<String>,
     /// Whether it is started, and how long it may then take until it has settled and is healthy.
     pub start: Option<Duration>,
+}
+
+/// A service that is to be made, or what one is to become.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewService {
+    /// Its name.
+    pub name: String,
+    /// What it is; networks, configs and secrets by their names alone.
+    pub body: Value,
+    /// How long it may take until its tasks are so and healthy.
+    pub within: Duration,
 }
 
 impl DockerAction {
@@ -128,8 +176,42 @@ impl DockerAction {
             | Self::RemoveNetwork { .. }
             | Self::CreateVolume { .. }
             | Self::RemoveVolume { .. }
-            | Self::AwaitContainer { .. } => None,
+            | Self::AwaitContainer { .. }
+            | Self::PutService(_)
+            | Self::AwaitService { .. }
+            | Self::RemoveService { .. }
+            | Self::CreateConfig { .. }
+            | Self::RemoveConfig { .. }
+            | Self::UpdateNode { .. } => None,
         }
+    }
+
+    /// Whether it is about what the Swarm keeps, so that only the manager that leads does it. Networks of a Swarm look like any
+    /// others to the engine.
+    pub fn is_of_swarm(&self) -> bool {
+        matches!(
+            self,
+            Self::PutService(_)
+                | Self::AwaitService { .. }
+                | Self::RemoveService { .. }
+                | Self::CreateConfig { .. }
+                | Self::RemoveConfig { .. }
+                | Self::UpdateNode { .. }
+        )
+    }
+
+    /// The service that it changes, if it changes one.
+    pub fn service(&self) -> Option<&str> {
+        match self {
+            Self::PutService(new) => Some(&new.name),
+            Self::RemoveService { name } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The node that it changes, if it changes one.
+    pub fn node(&self) -> Option<&str> {
+        if let Self::UpdateNode { name, .. } = self { Some(name) } else { None }
     }
 
     /// The network that it makes or removes, if it does.
@@ -142,6 +224,18 @@ impl DockerAction {
 
     /// Whether it makes something that is Holdfast's then.
     pub fn makes(&self) -> bool {
-        matches!(self, Self::CreateNetwork { .. } | Self::CreateVolume { .. } | Self::PutContainer(_))
+        matches!(
+            self,
+            Self::CreateNetwork { .. }
+                | Self::CreateVolume { .. }
+                | Self::PutContainer(_)
+                | Self::PutService(_)
+                | Self::CreateConfig { .. }
+        )
+    }
+
+    /// Whether it only takes away what something newer has replaced: no change that anybody need be told of.
+    pub fn tidies(&self) -> bool {
+        matches!(self, Self::RemoveConfig { old: true, .. })
     }
 }

@@ -3,7 +3,7 @@
 //! A change of any of it is only tried, see [`holdfast_schema::state::Apply::confirm_within`]. The lists name what the common
 //! distributions use; `confirm = true` adds to them.
 
-use holdfast_schema::HostState;
+use holdfast_schema::{HostState, KindName, ResourceId};
 
 use crate::{
     journal::{Before, Recorded},
@@ -83,20 +83,21 @@ const PACKAGES: [&str; 17] = [
 
 /// The first thing among what was touched that could cut the host off; `states` say which resources ask for it.
 pub fn touched(recorded: &Recorded, states: &[&HostState]) -> Option<String> {
+    let declared = |kind, name: &String| {
+        let id = ResourceId::new(kind, name.clone());
+        states.iter().filter_map(|state| state.resources.get(&id)).any(|resource| resource.confirm)
+    };
     let asked = |before: &Before| match before {
         Before::Path { resource, .. } => {
             states.iter().filter_map(|state| state.resources.get(resource)).any(|resource| resource.confirm)
         }
-        Before::Unit { unit, .. } => {
-            states.iter().flat_map(|state| &state.resources).any(|(id, resource)| {
-                resource.confirm && id.kind == holdfast_schema::KindName::Unit && id.name == unit.as_str()
-            })
-        }
-        Before::Container { name, .. } => {
-            let id = holdfast_schema::ResourceId::new(holdfast_schema::KindName::Container, name.clone());
-            states.iter().filter_map(|state| state.resources.get(&id)).any(|resource| resource.confirm)
-        }
-        Before::Network { .. } | Before::Packages { .. } => false,
+        Before::Unit { unit, .. } => states
+            .iter()
+            .flat_map(|state| &state.resources)
+            .any(|(id, resource)| resource.confirm && id.kind == KindName::Unit && id.name == unit.as_str()),
+        Before::Container { name, .. } => declared(KindName::Container, name),
+        Before::Service { name, .. } => declared(KindName::Service, name),
+        Before::Network { .. } | Before::Node { .. } | Before::Packages { .. } => false,
     };
     let changed = |before: &Before| match before {
         Before::Path { path, .. } => (asked(before) || is_path(path.as_str())).then(|| path.to_string()),
@@ -104,12 +105,14 @@ pub fn touched(recorded: &Recorded, states: &[&HostState]) -> Option<String> {
             (asked(before) || begins(&UNITS, unit.as_str())).then(|| unit.to_string())
         }
         Before::Container { name, .. } => asked(before).then(|| format!("container {name}")),
-        Before::Network { .. } | Before::Packages { .. } => None,
+        Before::Service { name, .. } => asked(before).then(|| format!("service {name}")),
+        Before::Network { .. } | Before::Node { .. } | Before::Packages { .. } => None,
     };
     let package = |name: &String| {
-        let asked = states.iter().flat_map(|state| &state.resources).any(|(id, resource)| {
-            resource.confirm && id.kind == holdfast_schema::KindName::Package && id.name == *name
-        });
+        let asked = states
+            .iter()
+            .flat_map(|state| &state.resources)
+            .any(|(id, resource)| resource.confirm && id.kind == KindName::Package && id.name == *name);
         (asked || begins(&PACKAGES, name)).then(|| format!("package {name}"))
     };
     // Of a transaction that this process did not see the end of only the intent is known.

@@ -238,6 +238,11 @@ pub enum Disruption {
 }
 
 impl Action {
+    /// See [`DockerAction::tidies`].
+    pub fn tidies(&self) -> bool {
+        matches!(self, Self::Docker(action) if action.tidies())
+    }
+
     /// Whether it changes files, directories or links by itself.
     pub fn is_of_files(&self) -> bool {
         match self {

@@ -63,8 +63,15 @@ impl Agent {
         let mut records = LedgerRecord(self.memory.store().clone());
         let mut files = JournalFiles::new(self.memory.store());
         let journal = Journal::new(&mut files, &recorded);
-        let task =
-            Task { state: &state, contents: revised, scope, revision: &revision, whole_but_for, upkeep };
+        let task = Task {
+            state: &state,
+            contents: revised,
+            scope,
+            revision: &revision,
+            whole_but_for,
+            in_force: slot == Slot::InForce,
+            upkeep,
+        };
         let pass = engine::pass(&task, &self.host, &mut self.memory.ledger, &mut records, journal, stop);
         // Large: it would make every future larger that could run it.
         let report = Box::pin(pass).await;

@@ -193,6 +193,8 @@ impl Agent {
             Before::Path { resource, .. } => !next.resources.contains_key(resource),
             Before::Network { name, .. } => !declares(next, KindName::Network, name),
             Before::Container { name, .. } => !declares(next, KindName::Container, name),
+            Before::Service { name, .. } => !declares(next, KindName::Service, name),
+            Before::Node { name, .. } => !declares(next, KindName::Node, name),
             Before::Unit { .. } | Before::Packages { .. } => false,
         });
         let files = JournalFiles::new(self.memory.store());

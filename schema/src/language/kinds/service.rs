@@ -236,6 +236,7 @@ impl ServiceTable {
         };
         build.check_pinned(&image.value, image.at);
         self.check_ports(build);
+        self.check_mounts(build);
         Some(ServiceConfig {
             image: Some(image.value.clone()),
             mode: self.mode(build),
@@ -306,6 +307,16 @@ impl ServiceTable {
             (Some(ModeName::Global), None) => ServiceMode::Global,
             (Some(ModeName::Replicated) | None, replicas) => {
                 ServiceMode::Replicated(replicas.as_ref().map_or(1, |replicas| replicas.value.0))
+            }
+        }
+    }
+
+    /// Tells of paths that would have to be made: a Swarm does not.
+    fn check_mounts(&self, build: &mut Build<'_, '_>) {
+        for (_, mount) in self.mounts.iter().flat_map(|mounts| &mounts.value.0) {
+            if let Some(create) = mount.value.create.as_ref().filter(|create| create.value) {
+                let problem = Problem::new("E_VALUE", "a Swarm makes no directory that a service mounts");
+                build.report(create.at, problem.remedy("declare the directory on the nodes that may run it"));
             }
         }
     }

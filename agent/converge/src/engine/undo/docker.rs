@@ -22,9 +22,7 @@ impl<H: Write> Undo<'_, H> {
     fn containers(&self) -> Vec<(String, Option<ContainerWas>)> {
         let container = |before: &Before| match before {
             Before::Container { name, was } => Some((name.clone(), was.as_deref().cloned())),
-            Before::Path { .. } | Before::Unit { .. } | Before::Packages { .. } | Before::Network { .. } => {
-                None
-            }
+            _ => None,
         };
         self.recorded.befores.iter().filter_map(container).collect()
     }
@@ -32,10 +30,7 @@ impl<H: Write> Undo<'_, H> {
     fn networks(&self) -> Vec<(String, Option<NetworkWas>)> {
         let network = |before: &Before| match before {
             Before::Network { name, was } => Some((name.clone(), was.clone())),
-            Before::Path { .. }
-            | Before::Unit { .. }
-            | Before::Packages { .. }
-            | Before::Container { .. } => None,
+            _ => None,
         };
         self.recorded.befores.iter().filter_map(network).collect()
     }
@@ -80,6 +75,7 @@ impl<H: Write> Undo<'_, H> {
                 self.leave(&format!("container {name}"), failure);
             }
         }
+        self.put_swarm_back().await;
         for (name, _) in self.networks().into_iter().filter(|(_, was)| was.is_none()) {
             // An engine that is gone again, for it was not there before, has none.
             if let Ok(Some(_)) = self.host.network(&name).await {
@@ -120,8 +116,8 @@ impl<H: Write> Undo<'_, H> {
         }
     }
 
-    fn waits_for(&mut self, error: &HostError) -> Failure {
-        self.undone.waits |= matches!(error, HostError::DockerGone { .. });
+    pub(super) fn waits_for(&mut self, error: &HostError) -> Failure {
+        self.undone.waits |= error.is_waiting();
         Failure::from(error)
     }
 }

@@ -21,9 +21,7 @@ impl<H: Write> Undo<'_, H> {
     pub(super) async fn put_packages_back(&mut self) -> bool {
         let was = self.recorded.befores.iter().find_map(|before| match before {
             Before::Packages { was } => Some(was),
-            Before::Path { .. } | Before::Unit { .. } | Before::Network { .. } | Before::Container { .. } => {
-                None
-            }
+            _ => None,
         });
         let Some(was) = was else { return false };
         let now = match self.host.packages().await {

@@ -25,10 +25,7 @@ impl<H: Write> Undo<'_, H> {
             .iter()
             .filter_map(|before| match before {
                 Before::Path { path, was, .. } => Some((path, was)),
-                Before::Unit { .. }
-                | Before::Packages { .. }
-                | Before::Network { .. }
-                | Before::Container { .. } => None,
+                _ => None,
             })
             .collect();
         paths.sort_by_key(|(path, _)| *path);

@@ -14,10 +14,7 @@ impl<H: Write> Undo<'_, H> {
     fn units(&self) -> Vec<(UnitName, UnitNow)> {
         let unit = |before: &Before| match before {
             Before::Unit { unit, was } => Some((unit.clone(), was.clone())),
-            Before::Path { .. }
-            | Before::Packages { .. }
-            | Before::Network { .. }
-            | Before::Container { .. } => None,
+            _ => None,
         };
         self.recorded.befores.iter().filter_map(unit).collect()
     }

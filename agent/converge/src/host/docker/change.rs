@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use holdfast_schema::ImageReference;
+use holdfast_schema::{ContentSource, ImageReference};
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -28,8 +28,14 @@ impl Docker {
         &self,
         action: &DockerAction,
         expects: &Expected,
+        contents: &dyn ContentSource,
     ) -> Result<(), HostError> {
-        let result = self.act(action, expects).await;
+        // Side by side many of these may wait: what they hold should be small.
+        let result = if action.is_of_swarm() {
+            Box::pin(self.act_in_swarm(action, expects, contents)).await
+        } else {
+            self.act(action, expects).await
+        };
         self.forget();
         // What the list tells of it may be the same while more has changed.
         self.close.borrow_mut().clear();
@@ -89,6 +95,12 @@ impl Docker {
                 Some(all) => self.remove(name, &all).await,
                 None => Ok(()),
             },
+            DockerAction::PutService(_)
+            | DockerAction::AwaitService { .. }
+            | DockerAction::RemoveService { .. }
+            | DockerAction::CreateConfig { .. }
+            | DockerAction::RemoveConfig { .. }
+            | DockerAction::UpdateNode { .. } => Ok(()),
         }
     }
 

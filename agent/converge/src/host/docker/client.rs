@@ -33,6 +33,9 @@ const OLDEST: Version = Version(1, 40);
 /// How long the engine may take to answer when nothing in the question takes long.
 pub(super) const SOON: Duration = Duration::from_secs(20);
 
+/// How long it may take where it may have to ask the other managers of a Swarm, for which it has 20 s itself.
+pub(super) const SLOWLY: Duration = Duration::from_secs(25);
+
 /// The largest answer that is read, in bytes: ten thousand containers fit.
 const MOST: usize = 64 << 20;
 
@@ -137,6 +140,22 @@ impl Client {
         let path = format!("/v{major}.{minor}{path}");
         let call = self.once(method, &path, body);
         timeout(limit, call).await.unwrap_or_else(|_elapsed| Err(self.gone(io::ErrorKind::TimedOut.into())))
+    }
+
+    /// The same where the engine may be waiting for others: that it does not answer in time says nothing of the engine.
+    pub(super) async fn call_patiently(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        limit: Duration,
+    ) -> Result<Answer, HostError> {
+        let Version(major, minor) = self.negotiated().await?;
+        let path = format!("/v{major}.{minor}{path}");
+        timeout(limit, self.once(method, &path, body)).await.unwrap_or_else(|_elapsed| {
+            let (socket, source) = (self.socket.display().to_string(), io::ErrorKind::TimedOut.into());
+            Err(HostError::DockerGone { socket, source })
+        })
     }
 
     /// Sends one request whose answer has no end; gives its beginning, and what must live as long as it is read.
@@ -285,7 +304,7 @@ fn refused(status: StatusCode, bytes: &[u8]) -> Refused {
     Refused { status, message }
 }
 
-fn read<T: DeserializeOwned>(path: &str, bytes: &[u8]) -> Result<T, HostError> {
+pub(super) fn read<T: DeserializeOwned>(path: &str, bytes: &[u8]) -> Result<T, HostError> {
     serde_json::from_slice(bytes).map_err(|error| HostError::Docker {
         tried: format!("GET {path}"),
         reason: format!("read the answer: {error}"),

@@ -13,7 +13,7 @@ use super::{
 
 /// What changes something that a state can declare. Without the rest, such as those of health checks that go on and on, nobody
 /// is woken for nothing.
-const FILTERS: &str = r#"{"type":["container","network","volume","image"],"event":["create","start","die","pause","unpause","update","rename","destroy","health_status","connect","disconnect","delete","untag"]}"#;
+const FILTERS: &str = r#"{"type":["container","network","volume","image","service","config","secret","node"],"event":["create","start","die","pause","unpause","update","rename","destroy","health_status","connect","disconnect","delete","untag","remove"]}"#;
 
 /// How long after an engine was lost, or could not be reached, it is tried again.
 const AGAIN: std::time::Duration = std::time::Duration::from_secs(5);

@@ -23,11 +23,15 @@ mod client;
 mod events;
 mod former;
 mod now;
+mod service;
+mod swarm;
+mod tasks;
 mod wait;
 
 pub(super) use events::Events;
 pub use former::{ContainerWas, NetworkWas};
 pub use now::{ContainerNow, ImageNow, NetworkNow, VolumeNow};
+pub use swarm::{NodeNow, ObjectNow, ServiceNow, ServiceWas, SwarmNow, SwarmObject, SwarmRole};
 
 use client::Client;
 use now::or_default;
@@ -39,6 +43,8 @@ const SOCKET: &str = "/run/docker.sock";
 pub const RESOURCE_LABEL: &str = "io.holdfast.resource";
 /// The label that has the digest of what it was made from.
 pub const CONFIG_LABEL: &str = "io.holdfast.config";
+/// The label of a service that has the digest of what it was to become when that failed.
+pub const FAILED_LABEL: &str = "io.holdfast.failed";
 
 /// How long what was asked of one container is believed while the list tells the same of it. Somebody may have changed limits,
 /// which no list shows. In seconds.
@@ -65,6 +71,11 @@ pub(super) struct Docker {
     volumes: Named<VolumeNow>,
     images: RefCell<Option<Rc<Vec<ImageNow>>>>,
     close: RefCell<BTreeMap<String, Close>>,
+    swarm: RefCell<Option<Arc<SwarmNow>>>,
+    services: RefCell<Option<Arc<BTreeMap<String, ServiceNow>>>>,
+    objects: RefCell<BTreeMap<SwarmObject, Arc<BTreeMap<String, ObjectNow>>>>,
+    /// This node's id in its Swarm: it stays the same for as long as the Swarm has it.
+    node_id: RefCell<Option<String>>,
 }
 
 impl Default for Docker {
@@ -82,6 +93,10 @@ impl Docker {
             volumes: RefCell::default(),
             images: RefCell::default(),
             close: RefCell::default(),
+            swarm: RefCell::default(),
+            services: RefCell::default(),
+            objects: RefCell::default(),
+            node_id: RefCell::default(),
         }
     }
 
@@ -99,10 +114,11 @@ impl Docker {
     /// Ends a pass: nothing stays open, and of containers that are gone nothing is kept.
     pub(super) fn finish(&self) {
         self.client.close();
-        let Some(containers) = self.containers.take() else { return };
+        let containers = self.containers.take();
+        self.forget();
+        let Some(containers) = containers else { return };
         let there: BTreeSet<&str> = containers.values().map(|container| container.id.as_str()).collect();
         self.close.borrow_mut().retain(|id, _| there.contains(id.as_str()));
-        self.forget();
     }
 
     fn forget(&self) {
@@ -110,6 +126,7 @@ impl Docker {
         self.networks.take();
         self.volumes.take();
         self.images.take();
+        self.forget_swarm();
     }
 
     /// A container by its name.
@@ -165,6 +182,10 @@ impl Docker {
 
     /// A network by its name.
     pub(super) async fn network(&self, name: &str) -> Result<Option<NetworkNow>, HostError> {
+        Ok(self.all_networks().await?.get(name).cloned())
+    }
+
+    async fn all_networks(&self) -> Result<Rc<BTreeMap<String, NetworkNow>>, HostError> {
         #[derive(Deserialize)]
         struct Listed {
             #[serde(rename = "Name")]
@@ -176,7 +197,7 @@ impl Docker {
             let list: Vec<Listed> = self.client.get("/networks").await?;
             Ok(list.into_iter().map(|one| (one.name, one.network)).collect())
         };
-        Ok(once(&self.networks, ask).await?.get(name).cloned())
+        once(&self.networks, ask).await
     }
 
     /// A volume by its name.

@@ -38,6 +38,9 @@ fn every_code_is_explained() {
         HostError::Docker { tried: text(), reason: text() },
         HostError::ImagePull { image: text(), reason: text() },
         HostError::Container { container: text(), reason: text() },
+        HostError::NoSwarm { reason: text() },
+        HostError::NoQuorum { reason: text() },
+        HostError::Service { service: text(), what: text(), said: text() },
         HostError::Rescue { verb: text(), reason: text() },
         HostError::Unsupported { what: text() },
     ];

@@ -9,7 +9,7 @@ use std::{
 use holdfast_schema::ImageReference;
 use serde_json::{Value, json};
 
-use super::Inner;
+use super::{FakeSwarm, Inner};
 use crate::{
     host::{CONFIG_LABEL, ContainerNow, Expected, HostError, ImageNow, NetworkNow, VolumeNow},
     plan::docker::{DockerAction, NewContainer},
@@ -31,7 +31,8 @@ pub(crate) struct FakeDocker {
     pub(crate) broken: BTreeSet<String>,
     /// Images whose containers end at once and are always found just started again.
     pub(crate) flapping: BTreeSet<String>,
-    made: u32,
+    pub(crate) swarm: FakeSwarm,
+    pub(super) made: u32,
 }
 
 /// A container.
@@ -55,7 +56,7 @@ impl FakeContainer {
 }
 
 impl FakeDocker {
-    fn answers(&self) -> Result<(), HostError> {
+    pub(super) fn answers(&self) -> Result<(), HostError> {
         if self.gone {
             let source = io::Error::from(io::ErrorKind::ConnectionRefused);
             return Err(HostError::DockerGone { socket: "/run/docker.sock".to_owned(), source });
@@ -153,6 +154,9 @@ impl FakeDocker {
                 return Err(HostError::Changed { what: format!("the container {name}") });
             }
         }
+        if action.is_of_swarm() {
+            return self.act_in_swarm(action, expects);
+        }
         match action {
             DockerAction::PullImage { image } => {
                 let Some(id) = self.registry.get(image.as_str()) else {
@@ -169,7 +173,10 @@ impl FakeDocker {
                 self.networks.insert(name.clone(), network);
             }
             DockerAction::RemoveNetwork { name } => {
-                if self.containers.values().any(|container| container.networks.contains_key(name)) {
+                let services = &self.swarm.services;
+                if self.containers.values().any(|container| container.networks.contains_key(name))
+                    || services.values().any(|service| service.networks().contains(name))
+                {
                     return Err(refused(&format!("remove the network {name}"), "it has active endpoints"));
                 }
                 self.networks.remove(name);
@@ -205,6 +212,7 @@ impl FakeDocker {
             }
             DockerAction::StopContainer { name } => self.found(name)?.state = "exited".to_owned(),
             DockerAction::RemoveContainer { name } => drop(self.containers.remove(name)),
+            _ => {}
         }
         Ok(())
     }
@@ -272,10 +280,10 @@ impl Inner {
             .containers
             .iter()
             .map(|(name, container)| (format!("container {name}"), container.picture()));
-        networks.chain(volumes).chain(containers).collect()
+        networks.chain(volumes).chain(containers).chain(docker.swarm.picture()).collect()
     }
 }
 
-fn refused(tried: &str, reason: &str) -> HostError {
+pub(super) fn refused(tried: &str, reason: &str) -> HostError {
     HostError::Docker { tried: tried.to_owned(), reason: reason.to_owned() }
 }

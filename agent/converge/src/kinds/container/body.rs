@@ -124,7 +124,7 @@ fn bind(path: &str, mount: &Mount) -> Option<String> {
     Some(format!("{source}:{path}{end}"))
 }
 
-fn mount(path: &str, mount: &Mount) -> Value {
+pub(in crate::kinds) fn mount(path: &str, mount: &Mount) -> Value {
     let mut body = Map::new();
     body.insert("Target".to_owned(), json!(path));
     body.insert("ReadOnly".to_owned(), json!(mount.read_only));
@@ -164,7 +164,7 @@ pub(super) fn bindings(ports: &BTreeSet<Port>) -> Map<String, Value> {
 }
 
 /// A health check as the engine has it.
-pub(super) fn healthcheck(check: &Healthcheck) -> Value {
+pub(in crate::kinds) fn healthcheck(check: &Healthcheck) -> Value {
     let mut body = Map::new();
     let nanoseconds =
         |wait: Option<Duration>| wait.map(|wait| u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX));
@@ -176,17 +176,21 @@ pub(super) fn healthcheck(check: &Healthcheck) -> Value {
     Value::Object(body)
 }
 
-fn set(body: &mut Map<String, Value>, field: &str, value: Option<impl serde::Serialize>) {
+pub(in crate::kinds) fn set(
+    body: &mut Map<String, Value>,
+    field: &str,
+    value: Option<impl serde::Serialize>,
+) {
     if let Some(value) = value {
         body.insert(field.to_owned(), json!(value));
     }
 }
 
-fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+pub(in crate::kinds) fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
     Some(list).filter(|list| !list.is_empty())
 }
 
-fn some_set(set: &BTreeSet<String>) -> Option<&BTreeSet<String>> {
+pub(in crate::kinds) fn some_set(set: &BTreeSet<String>) -> Option<&BTreeSet<String>> {
     Some(set).filter(|set| !set.is_empty())
 }
 

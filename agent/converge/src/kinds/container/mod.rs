@@ -15,7 +15,7 @@ use crate::{
     plan::Step,
 };
 
-mod body;
+pub(super) mod body;
 mod compare;
 mod live;
 mod observe;

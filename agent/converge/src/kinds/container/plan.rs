@@ -110,23 +110,8 @@ impl Plan<'_> {
         }
         let disrupts = if expects == Expected::Nothing { Disruption::None } else { Disruption::Restart };
         let action = DockerAction::PutContainer(Box::new(body::new(subject.id, want, reference.as_ref())));
-        let because = together(because);
+        let because = docker::together(because);
         self.steps.push(docker::step(subject.id, action, expects, because, disrupts));
         Ok(())
     }
-}
-
-/// Several differences that one step removes.
-fn together(mut because: Vec<Difference>) -> Difference {
-    if because.len() == 1
-        && let Some(only) = because.pop()
-    {
-        return only;
-    }
-    let join = |part: fn(&Difference) -> &str| because.iter().map(part).collect::<Vec<_>>().join(", ");
-    docker::difference(
-        &join(|difference| &difference.field),
-        join(|difference| &difference.from),
-        join(|difference| &difference.to),
-    )
 }

@@ -123,6 +123,7 @@ fn a_secret_is_told_neither_by_content_nor_by_digest() {
         contents: &scene.contents,
         ledger: &ledger,
         prints: &prints,
+        in_force: false,
     };
     let subject = Subject { id: &id, want: Some(&want), entry: None, around: &around };
     let seen = block_on(File::observe(&subject, &host)).unwrap();
@@ -147,6 +148,7 @@ fn the_fingerprint_follows_content_and_access_but_not_a_seeds_content() {
             contents: &scene.contents,
             ledger: &ledger,
             prints: &prints,
+            in_force: false,
         };
         let subject = Subject { id: &id, want: Some(&want), entry: None, around: &around };
         File::fingerprint(&subject, &block_on(File::observe(&subject, &host)).unwrap())

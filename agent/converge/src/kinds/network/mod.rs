@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{
     Fate, Kind, Refusal, Subject,
     docker::{self, Labelled},
+    swarm::{self, Part},
 };
 use crate::{
     host::{Expected, HostError, NetworkNow, Read},
@@ -18,13 +19,18 @@ use crate::{
 
 pub(crate) struct Network;
 
+/// What drives the networks of a Swarm.
+const OF_SWARM: &str = "overlay";
+
 /// What can be seen of a network.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Observed {
     /// `None` if there is none of the name.
     now: Option<NetworkNow>,
-    /// Whether containers are in one that Git no longer has.
+    /// Whether containers or services are in one that Git no longer has.
     used: bool,
+    /// Who acts instead of this host, if it is a Swarm's.
+    other: Option<String>,
 }
 
 impl Kind for Network {
@@ -36,13 +42,32 @@ impl Kind for Network {
     }
 
     async fn observe(subject: &Subject<'_, NetworkSpec>, host: &impl Read) -> Result<Observed, HostError> {
-        let now = host.network(&subject.id.name).await?;
+        let name = &subject.id.name;
+        let mut now = host.network(name).await?;
+        let driver =
+            subject.want.and_then(|want| want.driver.as_ref()).or(now.as_ref().map(|now| &now.driver));
+        let part = match driver.is_some_and(|driver| driver == OF_SWARM) {
+            true => swarm::part(subject.want.is_some(), host).await?,
+            false => Part::None,
+        };
+        if subject.want.is_none() && matches!(part, Part::Works(_)) {
+            // It is only there because a task is.
+            now = None;
+        }
         let leaving = subject.want.is_none() && now.is_some();
-        let used = leaving && !host.network_users(&subject.id.name).await?.is_empty();
-        Ok(Observed { now, used })
+        let mut used = leaving && !host.network_users(name).await?.is_empty();
+        if leaving && part == Part::Leads {
+            used |= host.services().await?.values().any(|service| service.networks().contains(name));
+        }
+        Ok(Observed { now, used, other: part.other().map(str::to_owned) })
     }
 
     fn plan(subject: &Subject<'_, NetworkSpec>, seen: &Observed) -> Result<Vec<Step>, Refusal> {
+        if let Some(by) = &seen.other
+            && (subject.want.is_some() || seen.now.is_some())
+        {
+            return Err(Refusal::Elsewhere { by: by.clone() });
+        }
         let name = || subject.id.name.clone();
         let step = |action, because, disrupts| {
             docker::step(subject.id, action, Expected::Anything, because, disrupts)
@@ -70,7 +95,7 @@ impl Kind for Network {
 
     fn fate(subject: &Subject<'_, NetworkSpec>, seen: &Observed) -> Fate {
         if seen.used {
-            return Fate::Released("containers of others are in it");
+            return Fate::Released("containers or services of others are in it");
         }
         docker::fate(subject.id, subject.entry, seen.now.as_ref().map(|now| &now.labels))
     }
