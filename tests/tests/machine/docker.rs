@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Makes a small image on the host and gives its id.
-fn image(host: &Host, name: &str, command: &str) -> Result<String> {
+pub(crate) fn image(host: &Host, name: &str, command: &str) -> Result<String> {
     let script = format!(
         "mkdir -p /root/{name}/bin /root/{name}/tmp && cp /bin/busybox /root/{name}/bin/sh && ln -sf sh /root/{name}/bin/busybox && \
          tar -C /root/{name} -c . | docker import -c 'CMD {command}' - {name}"
@@ -20,7 +20,7 @@ fn image(host: &Host, name: &str, command: &str) -> Result<String> {
     Ok(host.shell(&script)?.trim().to_owned())
 }
 
-const FOREVER: &str =
+pub(crate) const FOREVER: &str =
     r#"["/bin/sh", "-c", "trap \"exit 0\" TERM; while :; do /bin/busybox sleep 1 & wait; done"]"#;
 
 /// A host with an engine, and two images: one that runs for ever and one that ends at once.

@@ -18,6 +18,7 @@ mod rollback;
 mod site;
 mod status;
 mod surroundings;
+mod swarm;
 mod units;
 mod upgrades;
 mod walls;

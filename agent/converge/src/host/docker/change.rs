@@ -5,9 +5,10 @@ use std::{collections::BTreeSet, time::Duration};
 use holdfast_schema::{ContentSource, ImageReference};
 use hyper::Method;
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use super::{
-    CONFIG_LABEL, Docker, HostError,
+    CONFIG_LABEL, Docker, HostError, NetworkNow,
     client::{Refused, SOON, encode},
     former::{self, id_of},
 };
@@ -21,6 +22,12 @@ const PULL_PATIENCE: Duration = Duration::from_mins(2);
 
 /// How long the engine may take to make or remove something: images and layers are copied.
 const LONG: Duration = Duration::from_mins(5);
+
+/// How long a Swarm may take to give a network what it needs. Without, looking again tells.
+const ALLOCATED: Duration = Duration::from_secs(20);
+
+/// How often it is asked.
+const AGAIN: Duration = Duration::from_millis(100);
 
 impl Docker {
     /// Does one action.
@@ -50,7 +57,8 @@ impl Docker {
                 self.delete(&path, &format!("remove the image {image}")).await
             }
             DockerAction::CreateNetwork { name, body } => {
-                self.post("/networks/create", Some(body), &format!("make the network {name}")).await
+                self.post("/networks/create", Some(body), &format!("make the network {name}")).await?;
+                self.allocated(name).await
             }
             DockerAction::RemoveNetwork { name } => {
                 self.delete(&format!("/networks/{}", encode(name)), &format!("remove the network {name}"))
@@ -101,6 +109,19 @@ impl Docker {
             | DockerAction::CreateConfig { .. }
             | DockerAction::RemoveConfig { .. }
             | DockerAction::UpdateNode { .. } => Ok(()),
+        }
+    }
+
+    /// Waits until a network is whole: one of a Swarm has neither driver nor addresses before the Swarm gave it some.
+    async fn allocated(&self, name: &str) -> Result<(), HostError> {
+        let began = Instant::now();
+        loop {
+            let path = format!("/networks/{}", encode(name));
+            let network: Option<NetworkNow> = self.client.find(&path).await?;
+            if network.is_some_and(|network| !network.driver.is_empty()) || began.elapsed() >= ALLOCATED {
+                return Ok(());
+            }
+            sleep(AGAIN).await;
         }
     }
 

@@ -390,6 +390,12 @@ impl Docker {
             let reason = if swarm.error.is_empty() { swarm.local_node_state } else { swarm.error };
             return Err(HostError::NoSwarm { reason });
         }
+        // A manager that has just been started is not one yet, and no worker either.
+        let mut others = swarm.remote_managers.iter().map(|manager| &manager.node_id);
+        if swarm.remote_managers.is_empty() || others.any(|other| *other == swarm.node_id) {
+            let reason = "this manager is not up yet".to_owned();
+            return Err(HostError::NoQuorum { reason });
+        }
         let managers = swarm.remote_managers.into_iter().map(|manager| manager.addr).collect();
         Ok(SwarmNow { role: SwarmRole::Worker { managers }, nodes: BTreeMap::new() })
     }
@@ -436,10 +442,14 @@ impl Docker {
 
     /// Asks for something that only managers know.
     pub(super) async fn managed<T: DeserializeOwned>(&self, path: &str) -> Result<T, HostError> {
-        self.ask_manager(path).await.map_err(|unwilling| match unwilling {
-            Unwilling::NoManager => HostError::Changed { what: "this node's part in its Swarm".to_owned() },
-            Unwilling::Other(error) => error,
-        })
+        match self.ask_manager(path).await {
+            Ok(answer) => Ok(answer),
+            Err(Unwilling::Other(error)) => Err(error),
+            Err(Unwilling::NoManager) => {
+                self.worker().await?;
+                Err(HostError::Changed { what: "this node's part in its Swarm".to_owned() })
+            }
+        }
     }
 
     async fn ask_manager<T: DeserializeOwned>(&self, path: &str) -> Result<T, Unwilling> {
@@ -510,5 +520,7 @@ struct InfoSwarm {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
 struct RemoteManager {
+    #[serde(rename = "NodeID")]
+    node_id: String,
     addr: String,
 }
