@@ -42,6 +42,7 @@ pub(crate) fn run(arguments: &Drift, context: &Context) -> Result<Exit, Failure>
         contents: &*wanted.contents,
         scope: chosen.as_ref().map_or(Scope::All, Scope::Only),
         whole_but_for: None,
+        in_force: false,
         upkeep: None,
         revision: &wanted.revision,
     };

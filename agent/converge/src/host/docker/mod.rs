@@ -46,6 +46,9 @@ pub const CONFIG_LABEL: &str = "io.holdfast.config";
 /// The label of a service that has the digest of what it was to become when that failed.
 pub const FAILED_LABEL: &str = "io.holdfast.failed";
 
+/// The engine's label of a container that is the task of a service.
+const TASK_LABEL: &str = "com.docker.swarm.task.id";
+
 /// How long what was asked of one container is believed while the list tells the same of it. Somebody may have changed limits,
 /// which no list shows. In seconds.
 const BELIEVED: u64 = 3600;
@@ -134,10 +137,12 @@ impl Docker {
         Ok(self.containers().await?.get(name).cloned())
     }
 
-    /// The names of the containers that are in a network.
+    /// The names of the containers that are in a network, without those that a service has there: they go with it.
     pub(super) async fn network_users(&self, network: &str) -> Result<BTreeSet<String>, HostError> {
         let containers = self.containers().await?;
-        let users = containers.iter().filter(|(_, container)| container.networks.contains(network));
+        let users = containers.iter().filter(|(_, container)| {
+            container.networks.contains(network) && !container.labels.contains_key(TASK_LABEL)
+        });
         Ok(users.map(|(name, _)| name.clone()).collect())
     }
 
