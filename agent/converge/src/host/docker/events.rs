@@ -15,6 +15,9 @@ use super::{
 /// is woken for nothing.
 const FILTERS: &str = r#"{"type":["container","network","volume","image","service","config","secret","node"],"event":["create","start","die","pause","unpause","update","rename","destroy","health_status","connect","disconnect","delete","untag","remove"]}"#;
 
+/// In the event of a container's end.
+const END: &[u8] = br#""Action":"die""#;
+
 /// How long after an engine was lost, or could not be reached, it is tried again.
 const AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -27,6 +30,15 @@ pub(in crate::host) struct Events {
     stream: Option<Stream>,
     /// Not before this is the engine tried again.
     not_before: Option<Instant>,
+}
+
+/// What the engine tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::host) enum Heard {
+    /// Something changed, or may have while nobody listened.
+    Change,
+    /// A container ended. The engine says so before it shows it in its lists: it cleans up in between.
+    End,
 }
 
 type Opening = Pin<Box<dyn Future<Output = Result<Stream, HostError>>>>;
@@ -53,20 +65,23 @@ impl Events {
     }
 
     /// Waits until something may have changed: also when nobody had listened for a while. Dropping the future loses nothing.
-    pub(in crate::host) async fn next(&mut self) {
+    pub(in crate::host) async fn next(&mut self) -> Heard {
         if !self.wanted {
             std::future::pending::<()>().await;
         }
         loop {
             if let Some(stream) = &mut self.stream {
                 match stream.body.frame().await {
-                    Some(Ok(frame)) if frame.is_data() => return,
-                    Some(Ok(_)) => continue,
+                    Some(Ok(frame)) => {
+                        let Some(text) = frame.data_ref() else { continue };
+                        let end = text.windows(END.len()).any(|part| part == END);
+                        return if end { Heard::End } else { Heard::Change };
+                    }
                     Some(Err(_)) | None => {
                         self.stream = None;
                         self.not_before = Some(Instant::now() + AGAIN);
                         // What only the engine keeps is in nobody's hands now.
-                        return;
+                        return Heard::Change;
                     }
                 }
             }
@@ -78,7 +93,7 @@ impl Events {
             match opened {
                 Ok(stream) => {
                     (self.stream, self.not_before) = (Some(stream), None);
-                    return;
+                    return Heard::Change;
                 }
                 Err(error) => {
                     tracing::debug!(

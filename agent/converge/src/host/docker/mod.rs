@@ -28,7 +28,7 @@ mod swarm;
 mod tasks;
 mod wait;
 
-pub(super) use events::Events;
+pub(super) use events::{Events, Heard};
 pub use former::{ContainerWas, NetworkWas};
 pub use now::{ContainerNow, ImageNow, NetworkNow, VolumeNow};
 pub use swarm::{NodeNow, ObjectNow, ServiceNow, ServiceWas, SwarmNow, SwarmObject, SwarmRole};

@@ -5,7 +5,7 @@
 //! concerned. What comes in a burst is told once; what cannot be followed any more is told as [`Touched::everything`].
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     rc::Rc,
     time::Duration,
 };
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     HostError, UNIT_FILES,
-    docker::Events,
+    docker::{Events, Heard},
     files::Files,
     systemd::{Signal, Signals},
 };
@@ -37,8 +37,20 @@ const BURST: Duration = Duration::from_millis(15);
 /// The package manager writes its database many times in one run: it is told once this has been quiet for so long.
 const PACKAGES_QUIET: Duration = Duration::from_secs(1);
 
-/// Where package managers keep their databases, and the file in it that every change writes.
-const PACKAGES: [(&str, &str); 1] = [("/var/lib/dpkg", "status")];
+/// Where package managers keep their databases, and the file in it that every change writes: dpkg's, and rpm's by age of the
+/// distribution and by format.
+const PACKAGES: [(&str, &str); 7] = [
+    ("/var/lib/dpkg", "status"),
+    ("/usr/lib/sysimage/rpm", "rpmdb.sqlite"),
+    ("/usr/lib/sysimage/rpm", "Packages.db"),
+    ("/usr/lib/sysimage/rpm", "Packages"),
+    ("/var/lib/rpm", "rpmdb.sqlite"),
+    ("/var/lib/rpm", "Packages.db"),
+    ("/var/lib/rpm", "Packages"),
+];
+
+/// When a look at what the Docker engine keeps is repeated after a container ended: it may still have been listed as running.
+const DOCKER_AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(1500)];
 
 /// What is spent on a storm of changes: after a burst was told, the next one is told no sooner than this many times as long
 /// as it took to deal with the last one.
@@ -109,6 +121,8 @@ pub struct Watch {
     due: Option<Instant>,
     /// When a change of the package database is told.
     packages_due: Option<Instant>,
+    /// When what the Docker engine keeps is looked at again.
+    docker_due: VecDeque<Instant>,
     /// When the last burst was told, until somebody asks for the next one.
     told: Option<Instant>,
     not_before: Instant,
@@ -141,6 +155,7 @@ impl Watch {
             pending: Touched::default(),
             due: None,
             packages_due: None,
+            docker_due: VecDeque::new(),
             told: None,
             not_before: Instant::now(),
         })
@@ -151,8 +166,10 @@ impl Watch {
         let mut directories = watched.directories.clone();
         if self.machine.is_some() {
             if watched.packages {
-                for (directory, _) in PACKAGES {
-                    directories.insert(directory.to_owned(), Interest::Entries);
+                for (directory, file) in PACKAGES {
+                    if self.directories.names_in(directory).any(|name| name == file) {
+                        directories.insert(directory.to_owned(), Interest::Entries);
+                    }
                 }
             }
             if !watched.units.is_empty() {
@@ -179,7 +196,7 @@ impl Watch {
         }
         loop {
             let due = self.due.map(|due| due.max(self.not_before));
-            let due = [due, self.packages_due].into_iter().flatten().min();
+            let due = [due, self.packages_due, self.docker_due.front().copied()].into_iter().flatten().min();
             let (mounts, signals, docker) = match &mut self.machine {
                 Some(Machine { mounts, signals, docker }) => (Some(mounts), Some(signals), Some(docker)),
                 None => (None, None, None),
@@ -190,12 +207,20 @@ impl Watch {
                 changed = self.directories.next(), if self.due.is_none() => self.note_paths(changed),
                 signal = or_never(signals.map(Signals::next)) => self.note_signal(signal),
                 changed = or_never(mounts.map(Mounts::next)) => self.note_mounts(&changed),
-                () = or_never(docker.map(|docker| docker.next())) => {
+                heard = or_never(docker.map(|docker| docker.next())) => {
                     self.pending.docker = true;
                     self.is_due_in_a_burst();
+                    if heard == Heard::End {
+                        self.docker_due = DOCKER_AGAIN.map(|after| Instant::now() + after).into();
+                    }
                 }
             }
             let now = Instant::now();
+            if self.docker_due.front().is_some_and(|due| *due <= now) {
+                self.docker_due.pop_front();
+                self.pending.docker = true;
+                self.is_due_in_a_burst();
+            }
             let ready = self.due.is_some_and(|due| due.max(self.not_before) <= now);
             if ready {
                 let changed = self.directories.drain();
