@@ -99,6 +99,69 @@ fn who_changed_a_file_is_told_and_so_is_who_fights_over_it() -> Result<()> {
     site.host.shell(IN_ORDER).map(drop)
 }
 
+/// With the editors that people have; nano's keys are those of "save" and "quit".
+#[test]
+fn what_editors_write_is_seen() -> Result<()> {
+    let site = Site::on(Host::boot_with("edited", "vim-tiny,nano,attr")?, STATE)?;
+    site.sync()?.success()?;
+    let vim = |options: &str| {
+        format!("vim.tiny -es -u NONE -c 'set {options}' -c '%s/ours/theirs/' -c wq /etc/app/conf")
+    };
+    let ways = [
+        vim("nobackup nowritebackup"),
+        vim("writebackup backupcopy=no"),
+        vim("backup backupcopy=yes"),
+        r"printf 'theirs\023\030' | TERM=xterm script --quiet --command 'nano --saveonexit /etc/app/conf' /dev/null".to_owned(),
+    ];
+    for way in &ways {
+        is_repaired(&site.host, way)?;
+    }
+    // What nothing declares is nobody's business, and wakes the agent for no more than a look.
+    let passes = || -> Result<usize> { Ok(site.host.journal(AGENT)?.matches(" changed: ").count()) };
+    let before = passes()?;
+    site.host.shell(
+        "setfattr --name=user.x --value=y /etc/app/conf
+         for n in 1 2 3; do echo line >>/etc/app/log; mv /etc/app/log /etc/app/log.$n; done",
+    )?;
+    std::thread::sleep(Duration::from_secs(2));
+    ensure!(passes()? == before, "something was repaired");
+    site.host.shell(IN_ORDER).map(drop)
+}
+
+/// The agent in a user namespace of its own, in which the kernel lets it watch only a few directories.
+#[test]
+fn what_cannot_be_watched_is_told_and_repaired_at_the_next_poll() -> Result<()> {
+    const LIMITED: &str = "[Service]\nRestrictNamespaces=no\nProtectKernelTunables=no\nSystemCallFilter=\n\
+        CapabilityBoundingSet=~\nExecStart=\nExecStart=/usr/bin/unshare --user --map-root-user sh -c \
+        'echo 9 >/proc/sys/user/max_inotify_watches; exec /usr/libexec/holdfast/holdfast-agent'\n";
+    let files: String = (0..20)
+        .map(|n| format!("[file.\"/srv/{n}/file\"]\ncontent = \"ours\\n\"\n[directory.\"/srv/{n}\"]\n"))
+        .collect();
+    let site = Site::of(&files)?;
+    site.sync()?.success()?;
+    let host = &site.host;
+    host.write_file("/etc/systemd/system/holdfast-agent.service.d/limited.conf", LIMITED)?;
+    host.shell("systemctl daemon-reload; systemctl restart holdfast-agent")?;
+    let told = |site: &Site| -> Result<Option<String>> {
+        let problem = site.status()?.problem.into_iter().find(|problem| problem.code == "E_UNWATCHED");
+        Ok(problem.map(|problem| problem.message))
+    };
+    wait::until("the status tells what is not watched", SOON, || Ok(told(&site)?.is_some()))?;
+    let message = told(&site)?.unwrap_or_default();
+    ensure!(message.contains("fs.inotify.max_user_watches"), "{message}");
+    host.shell("for n in $(seq 0 19); do echo theirs >/srv/$n/file; done")?;
+    site.sync()?;
+    host.shell("[ $(cat /srv/*/file | grep --count ours) = 20 ]")?;
+    // Somebody raises the limit.
+    let pid = host.property(AGENT, "MainPID")?;
+    let raise = "echo 1000 >/proc/sys/user/max_inotify_watches";
+    host.run(&["nsenter", "--user", "--target", &pid, "sh", "-c", raise])?;
+    site.sync()?;
+    wait::until("all is watched again", SOON, || Ok(told(&site)?.is_none()))?;
+    host.shell("echo theirs >/srv/19/file")?;
+    wait::until("it is in order again", SOON, || Ok(host.shell("grep --quiet ours /srv/19/file").is_ok()))
+}
+
 #[test]
 fn a_mount_over_a_file_is_seen_and_so_is_its_end() -> Result<()> {
     let site = converged()?;
