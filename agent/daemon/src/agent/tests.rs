@@ -11,6 +11,7 @@ mod git;
 mod halt;
 mod identity;
 mod model;
+mod tampering;
 mod trials;
 
 use holdfast_schema::status::{PassResult, ResourceOutcome};

@@ -13,7 +13,7 @@ const TWO: &str =
     "[file.\"/etc/motd\"]\ncontent = \"hello\\n\"\n[file.\"/srv/app/conf\"]\ncontent = \"app\\n\"\n";
 
 /// A host at its first revision, listening.
-async fn listening(git: &Git) -> (Host, Agent) {
+pub(super) async fn listening(git: &Git) -> (Host, Agent) {
     let host = Host::new(git);
     let mut agent = host.agent().await;
     agent.listen(None);
@@ -24,7 +24,7 @@ async fn listening(git: &Git) -> (Host, Agent) {
 }
 
 /// Deals with all that is told until nothing more is for a while.
-async fn mend(agent: &mut Agent) {
+pub(super) async fn mend(agent: &mut Agent) {
     while let Ok(touched) = timeout(Duration::from_millis(500), agent.drifted()).await {
         agent.mend(&touched, &Stop::never()).await;
     }
