@@ -7,6 +7,7 @@ mod chain;
 mod containers;
 mod drift;
 mod journal;
+mod peers;
 mod workload;
 
 use std::{env, fs, path::PathBuf, thread, time::Duration, time::Instant};
@@ -24,6 +25,9 @@ fn main() -> Result<()> {
     // Cargo asks every benchmark for its list when it runs tests.
     if env::args().any(|argument| argument == "--list" || argument == "--test") {
         return Ok(());
+    }
+    if env::args().any(|argument| argument == "peers") {
+        return peers::measure();
     }
     println!("{:<58} {:>12} {:>12}", "", "measured", "budget");
     size()?;
@@ -157,7 +161,27 @@ fn idle(host: &Host) -> Result<()> {
     row("  wake-ups in 30 s", &wakes.to_string(), "0");
     let fetcher = host.property("holdfast-fetch.service", "MainPID")?;
     row("  the fetcher meanwhile", if fetcher == "0" { "gone" } else { "there" }, "gone");
+
+    // With its polls, one a minute.
+    let written = || -> Result<u64> {
+        let io = host.read_file(&format!("/proc/{pid}/io"))?;
+        let line = io.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+        Ok(line.context("no write_bytes")?.parse()?)
+    };
+    let (cpu, bytes) = (on_a_processor(host, &pid)?, written()?);
+    thread::sleep(Duration::from_mins(10));
+    let cpu = on_a_processor(host, &pid)?.saturating_sub(cpu);
+    row("  in ten minutes, polls included (CPU)", &milliseconds(cpu), "50 ms");
+    row("  written to the disk meanwhile", &format!("{} B", written()? - bytes), "0 B");
+    row("  resident then", &mebibytes(number("VmRSS:")?), "8.0 MiB");
     Ok(())
+}
+
+/// The same as [`spent`], to the nanosecond: see proc_pid_schedstat(5).
+fn on_a_processor(host: &Host, pid: &str) -> Result<Duration> {
+    let spent = host.shell(&format!("cat /proc/{pid}/task/*/schedstat"))?;
+    let threads = spent.lines().filter_map(|line| line.split(' ').next()?.parse::<u64>().ok());
+    Ok(Duration::from_nanos(threads.sum()))
 }
 
 /// Passes of the running service, which reads no file again that surely has not changed.

@@ -1,8 +1,13 @@
 //! The workload W(n): n files of about 1 KiB, 20 packages, 10 units; as a fleet repository and as the floor wants it.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use harness::{AptRepository, Deb, Fleet};
 
 /// How many packages there are.
@@ -74,6 +79,23 @@ impl Workload {
         }
         fleet.write("roles/bench/role.toml", &role)?;
         fleet.change(&format!("hosts/{host}.toml"), "roles = [\"bench\"]\n")?;
+        Ok(())
+    }
+
+    /// Writes it below a directory: files by their mode in `even` and `odd`, and `units`.
+    pub(crate) fn write_below(&self, directory: &Path) -> Result<()> {
+        let write = |path: PathBuf, content: &str, mode: u32| -> Result<()> {
+            fs::create_dir_all(path.parent().context("a parent")?)?;
+            fs::write(&path, content)?;
+            Ok(fs::set_permissions(&path, fs::Permissions::from_mode(mode))?)
+        };
+        for file in 0..self.files {
+            let kind = if file.is_multiple_of(2) { "even" } else { "odd" };
+            write(directory.join(format!("{kind}/f{file:04}")), &Self::content(file), Self::mode(file))?;
+        }
+        for name in Self::units() {
+            write(directory.join("units").join(name), Self::unit_text(), 0o644)?;
+        }
         Ok(())
     }
 

@@ -28,7 +28,7 @@ pub(crate) fn with_docker() -> Result<String> {
 }
 
 /// The same with these packages, separated by commas.
-fn with(packages: &str) -> Result<String> {
+pub(crate) fn with(packages: &str) -> Result<String> {
     docker::ensure()?;
     let mut digest = DefaultHasher::new();
     digest.write(RECIPE.as_bytes());

@@ -47,6 +47,11 @@ impl Host {
         Self::boot_from(&image::with_docker()?, hostname, &["--volume", "/var/lib/docker"])
     }
 
+    /// The same with these packages of Debian, separated by commas.
+    pub fn boot_with(hostname: &str, packages: &str) -> Result<Self> {
+        Self::boot_from(&image::with(packages)?, hostname, &[])
+    }
+
     fn boot_from(image: &str, hostname: &str, more: &[&str]) -> Result<Self> {
         let container = format!("holdfast-test-{hostname}-{:x}", RandomState::new().hash_one(hostname));
         let label = run_label();
