@@ -9,7 +9,7 @@ use crate::{
         common::Declared,
         kinds::{
             ConfigTable, ContainerTable, DirectoryTable, FileTable, ImageTable, NetworkTable, NodeTable,
-            PackageTable, ServiceTable, SymlinkTable, UnitTable, VolumeTable,
+            PackageTable, SecretObjectTable, ServiceTable, SymlinkTable, UnitTable, VolumeTable,
         },
     },
     resolve::{library::Library, merge::Layer},
@@ -130,6 +130,7 @@ fn names(id: &ResourceId) -> Vec<&'static str> {
         crate::KindName::Container => of::<ContainerTable>(),
         crate::KindName::Service => of::<ServiceTable>(),
         crate::KindName::Config => of::<ConfigTable>(),
+        crate::KindName::Secret => of::<SecretObjectTable>(),
         crate::KindName::Node => of::<NodeTable>(),
     }
 }
@@ -160,6 +161,7 @@ fn settings(id: &ResourceId, layer: &Layer) -> Option<Sets> {
         crate::KindName::Container => of::<ContainerTable>(id, all.container.as_ref(), layer),
         crate::KindName::Service => of::<ServiceTable>(id, all.service.as_ref(), layer),
         crate::KindName::Config => of::<ConfigTable>(id, all.config.as_ref(), layer),
+        crate::KindName::Secret => of::<SecretObjectTable>(id, all.secret.as_ref(), layer),
         crate::KindName::Node => of::<NodeTable>(id, all.node.as_ref(), layer),
     }
 }

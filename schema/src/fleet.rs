@@ -10,7 +10,7 @@ use crate::{
         common::{Common, Declared},
         kinds::{
             ConfigTable, ContainerTable, DirectoryTable, FileTable, ImageTable, NetworkTable, NodeTable,
-            PackageTable, ServiceTable, SymlinkTable, UnitTable, VolumeTable,
+            PackageTable, SecretObjectTable, ServiceTable, SymlinkTable, UnitTable, VolumeTable,
         },
     },
     limits,
@@ -54,6 +54,7 @@ struct Declarations<'l> {
     container: Merged<'l, ContainerTable>,
     service: Merged<'l, ServiceTable>,
     config: Merged<'l, ConfigTable>,
+    secret: Merged<'l, SecretObjectTable>,
     node: Merged<'l, NodeTable>,
 }
 
@@ -81,6 +82,8 @@ macro_rules! each_kind {
         let $kind = &$declarations.service;
         $block;
         let $kind = &$declarations.config;
+        $block;
+        let $kind = &$declarations.secret;
         $block;
         let $kind = &$declarations.node;
         $block;
@@ -251,6 +254,7 @@ impl<'l> Declarations<'l> {
             container: merge::merge(layers, |all| all.container.as_ref(), library, problems),
             service: merge::merge(layers, |all| all.service.as_ref(), library, problems),
             config: merge::merge(layers, |all| all.config.as_ref(), library, problems),
+            secret: merge::merge(layers, |all| all.secret.as_ref(), library, problems),
             node: merge::merge(layers, |all| all.node.as_ref(), library, problems),
         }
     }

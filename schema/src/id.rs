@@ -331,13 +331,15 @@ pub enum KindName {
     Service,
     /// A config of a Swarm.
     Config,
+    /// A secret of a Swarm.
+    Secret,
     /// A node of a Swarm.
     Node,
 }
 
 impl KindName {
     /// Every kind, in the order in which documents list them.
-    pub const ALL: [KindName; 12] = [
+    pub const ALL: [KindName; 13] = [
         KindName::File,
         KindName::Directory,
         KindName::Symlink,
@@ -349,6 +351,7 @@ impl KindName {
         KindName::Container,
         KindName::Service,
         KindName::Config,
+        KindName::Secret,
         KindName::Node,
     ];
 
@@ -366,6 +369,7 @@ impl KindName {
             Self::Container => "container",
             Self::Service => "service",
             Self::Config => "config",
+            Self::Secret => "secret",
             Self::Node => "node",
         }
     }
@@ -380,6 +384,7 @@ impl KindName {
             | Self::Container
             | Self::Service
             | Self::Config
+            | Self::Secret
             | Self::Node => true,
         }
     }
@@ -395,7 +400,7 @@ impl FromStr for KindName {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| InvalidName {
             what: "kind of resource",
             text: text.to_owned(),
-            why: "it must be file, directory, symlink, package, unit, image, network, volume, container, service, config or node",
+            why: "it must be file, directory, symlink, package, unit, image, network, volume, container, service, config, secret or node",
         })
     }
 }

@@ -41,6 +41,8 @@ pub enum Spec {
     Service(Box<ServiceSpec>),
     /// See [`ConfigSpec`].
     Config(ConfigSpec),
+    /// See [`SecretSpec`].
+    Secret(SecretSpec),
     /// See [`NodeSpec`].
     Node(NodeSpec),
 }
@@ -60,6 +62,7 @@ impl Spec {
             Self::Container(_) => KindName::Container,
             Self::Service(_) => KindName::Service,
             Self::Config(_) => KindName::Config,
+            Self::Secret(_) => KindName::Secret,
             Self::Node(_) => KindName::Node,
         }
     }
@@ -78,6 +81,7 @@ impl Spec {
             Self::Container(container) => container.ensure,
             Self::Service(service) => service.ensure,
             Self::Config(config) => config.ensure,
+            Self::Secret(secret) => secret.ensure,
             Self::Node(_) => Ensure::Present,
         };
         ensure == Ensure::Absent

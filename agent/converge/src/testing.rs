@@ -69,7 +69,7 @@ impl Scene {
         Self { state, contents: Contents::default(), repairs: None, in_force: false, by: BTreeMap::new() }
     }
 
-    fn add(&mut self, spec: Spec, name: &str) -> &mut Resource {
+    pub(crate) fn add(&mut self, spec: Spec, name: &str) -> &mut Resource {
         let id = ResourceId::new(spec.kind(), name);
         let declared = "hosts/web-1.toml:1:1".to_owned();
         let (needs, tags, mode, confirm) = (ResourceSet::default(), BTreeSet::new(), Mode::Enforce, false);
@@ -467,6 +467,10 @@ fn short_docker(action: &DockerAction) -> String {
         DockerAction::CreateConfig { name, .. } => format!("make config {name}"),
         DockerAction::RemoveConfig { name, old } => {
             format!("remove {}config {name}", if *old { "old " } else { "" })
+        }
+        DockerAction::CreateSecret { name, secret, .. } => format!("make secret {name} of {}", secret.name),
+        DockerAction::RemoveSecret { name, old } => {
+            format!("remove {}secret {name}", if *old { "old " } else { "" })
         }
         DockerAction::UpdateNode { name, .. } => format!("update node {name}"),
     }

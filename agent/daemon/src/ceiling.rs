@@ -108,6 +108,7 @@ fn written(id: &ResourceId, spec: &Spec) -> Vec<String> {
         | Spec::Network(_)
         | Spec::Volume(_)
         | Spec::Config(_)
+        | Spec::Secret(_)
         | Spec::Node(_) => Vec::new(),
         // What a container does with a path that it mounts, only its image knows.
         Spec::Container(container) => bound(&container.config.mounts),

@@ -163,7 +163,7 @@ textual!(FileMode, "a file mode such as \"0644\"",
     { "type": "string", "pattern": "^[0-7]{3,4}$", "examples": ["0644", "0600", "0755"] });
 textual!(UnitName, "a unit's name", { "type": "string", "pattern": "^[^/]+\\.[a-z]+$", "examples": ["nginx.service"] });
 textual!(ResourceId, "a resource such as \"file:/etc/motd\"",
-    { "type": "string", "pattern": "^(file|directory|symlink|package|unit|image|network|volume|container|service|config|node):.+", "examples": ["file:/etc/motd", "package:nginx"] });
+    { "type": "string", "pattern": "^(file|directory|symlink|package|unit|image|network|volume|container|service|config|secret|node):.+", "examples": ["file:/etc/motd", "package:nginx"] });
 textual!(crate::HostName, "a host's name", { "type": "string", "pattern": "^[a-z0-9_][a-z0-9._-]*$" });
 textual!(RoleName, "a role's name", { "type": "string", "pattern": "^[a-z0-9_][a-z0-9._-]*$" });
 textual!(GroupName, "a group's name", { "type": "string", "pattern": "^[a-z0-9_][a-z0-9._-]*$" });

@@ -3,7 +3,7 @@
 use super::{
     kinds::{
         ConfigTable, ContainerTable, DirectoryTable, FileTable, HealthTable, ImageTable, NetworkTable,
-        NodeTable, PackageTable, ServiceTable, SymlinkTable, UnitTable, VolumeTable,
+        NodeTable, PackageTable, SecretObjectTable, ServiceTable, SymlinkTable, UnitTable, VolumeTable,
     },
     values::PackageName,
     variables::{AgeKey, Parameter, StatusKey, Variable},
@@ -44,6 +44,8 @@ table! {
         service: Map<ObjectName, ServiceTable>,
         /// Configs of the Swarm, by their names.
         config: Map<ObjectName, ConfigTable>,
+        /// Secrets of the Swarm, by their names.
+        secret: Map<ObjectName, SecretObjectTable>,
         /// Nodes of the Swarm, by their host names.
         node: Map<ObjectName, NodeTable>,
     }

@@ -101,6 +101,7 @@ fn claimed<'s>(id: &'s ResourceId, spec: &'s Spec) -> Vec<(String, Claim<'s>)> {
         | Spec::Container(_)
         | Spec::Service(_)
         | Spec::Config(_)
+        | Spec::Secret(_)
         | Spec::Node(_) => Vec::new(),
         Spec::Unit(unit) => {
             let own = unit.content.map(|_| unit_path(&unit.name));
@@ -140,6 +141,7 @@ fn is_reserved(spec: &Spec) -> bool {
         | Spec::Container(_)
         | Spec::Service(_)
         | Spec::Config(_)
+        | Spec::Secret(_)
         | Spec::Node(_) => false,
     }
 }

@@ -310,6 +310,7 @@ impl<'s> Graph<'s> {
                     | Spec::Container(_)
                     | Spec::Service(_)
                     | Spec::Config(_)
+                    | Spec::Secret(_)
                     | Spec::Node(_),
                 )
                 | None => {}

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Content, Ensure, Healthcheck, Limits, Logging, Mount, Port, Ulimit};
+use super::{Content, Ensure, Healthcheck, Limits, Logging, Mount, Port, SecretReference, Ulimit};
 use crate::{AbsolutePath, FileMode, ImageReference, ObjectName};
 
 /// A service.
@@ -303,6 +303,20 @@ pub struct ConfigSpec {
     pub ensure: Ensure,
     /// What it holds; `None` only with [`Ensure::Absent`].
     pub content: Option<Content>,
+    /// The author's labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A secret: bytes that the Swarm keeps for its services, and tells nobody else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretSpec {
+    /// What its names in the Swarm begin with.
+    pub name: ObjectName,
+    /// Whether it should be there.
+    pub ensure: Ensure,
+    /// The secret of the fleet that it holds; `None` only with [`Ensure::Absent`].
+    pub secret: Option<SecretReference>,
     /// The author's labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,

@@ -77,6 +77,8 @@ impl Barrier {
                 | DockerAction::DisconnectNetwork { .. }
                 | DockerAction::CreateConfig { .. }
                 | DockerAction::RemoveConfig { .. }
+                | DockerAction::CreateSecret { .. }
+                | DockerAction::RemoveSecret { .. }
                 | DockerAction::UpdateNode { .. } => None,
             },
             Action::WriteFile { .. }

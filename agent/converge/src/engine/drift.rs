@@ -57,6 +57,7 @@ pub fn watched(state: &HostState) -> Watched {
             | Spec::Container(_)
             | Spec::Service(_)
             | Spec::Config(_)
+            | Spec::Secret(_)
             | Spec::Node(_) => watched.docker = true,
             Spec::File(_) | Spec::Directory(_) | Spec::Symlink(_) => {}
         }
@@ -97,6 +98,7 @@ pub fn concerned(state: &HostState, touched: &Touched) -> BTreeSet<ResourceId> {
         | Spec::Container(_)
         | Spec::Service(_)
         | Spec::Config(_)
+        | Spec::Secret(_)
         | Spec::Node(_) => touched.docker,
     };
     let mut concerned: BTreeSet<ResourceId> = state
@@ -169,6 +171,7 @@ fn paths(spec: &Spec, tell: &mut dyn FnMut(&AbsolutePath)) {
         | Spec::Container(_)
         | Spec::Service(_)
         | Spec::Config(_)
+        | Spec::Secret(_)
         | Spec::Node(_) => {}
     }
 }

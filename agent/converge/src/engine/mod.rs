@@ -152,6 +152,7 @@ async fn prepare(task: &Task<'_>, ledger: &Ledger, host: &impl Read) {
         | KindName::Container
         | KindName::Service
         | KindName::Config
+        | KindName::Secret
         | KindName::Node => {}
     };
     let first = ResourceId::new(KindName::Package, "");

@@ -34,7 +34,7 @@ use super::{
     watch::{Watch, Witness},
 };
 use crate::plan::{
-    Action,
+    Action, DockerAction,
     step::{OWN_PACKAGE, UnitVerb},
 };
 
@@ -159,6 +159,22 @@ impl LocalHost {
     #[cfg(test)]
     pub(crate) fn docker_requests(&self) -> u32 {
         self.read.machine.as_ref().unwrap().docker.requests()
+    }
+
+    /// Does one action of the Docker engine; a secret is only opened for what its own envelope allows.
+    async fn docker(
+        &self,
+        action: &DockerAction,
+        expects: &Expected,
+        contents: &dyn ContentSource,
+    ) -> Result<(), HostError> {
+        let open = |secret: &SecretReference| match action {
+            DockerAction::CreateSecret { resource, .. } => {
+                Ok(self.read.secrets.disclose(secret, resource, contents)?.1)
+            }
+            _ => Err(unsupported("opening a secret for something else")),
+        };
+        self.read.docker()?.run(action, expects, contents, &open).await
     }
 
     /// See [`ReadOnlyHost::facts`].
@@ -476,7 +492,7 @@ impl Write for LocalHost {
                 self.read.systemd()?.await_health(unit, health, &self.outside).await
             }
             // It is large, and seldom needed.
-            Action::Docker(action) => Box::pin(self.read.docker()?.run(action, expects, contents)).await,
+            Action::Docker(action) => Box::pin(self.docker(action, expects, contents)).await,
         }
     }
 

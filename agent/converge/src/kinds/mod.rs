@@ -25,12 +25,14 @@ pub(crate) mod container;
 pub(crate) mod directory;
 pub(crate) mod docker;
 pub(crate) mod file;
+mod generations;
 pub(crate) mod image;
 pub(crate) mod marks;
 pub(crate) mod network;
 pub(crate) mod node;
 pub(crate) mod package;
 mod refusal;
+pub(crate) mod secret;
 pub(crate) mod service;
 mod swarm;
 pub(crate) mod symlink;
@@ -139,6 +141,7 @@ pub(crate) async fn examine(
         KindName::Container => look::<container::Container>(id, want, print, around, host).await,
         KindName::Service => look::<service::Service>(id, want, print, around, host).await,
         KindName::Config => look::<config::Config>(id, want, print, around, host).await,
+        KindName::Secret => look::<secret::Secret>(id, want, print, around, host).await,
         KindName::Node => look::<node::Node>(id, want, print, around, host).await,
     }
 }
@@ -185,6 +188,7 @@ pub(crate) fn claims(spec: &Spec, claim: &mut dyn FnMut(&AbsolutePath, Option<Sh
         | Spec::Container(_)
         | Spec::Service(_)
         | Spec::Config(_)
+        | Spec::Secret(_)
         | Spec::Node(_) => {}
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use holdfast_schema::{ImageReference, spec::Content};
+use holdfast_schema::{
+    ImageReference, ResourceId,
+    spec::{Content, SecretReference},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -123,6 +126,24 @@ pub enum DockerAction {
         /// Whether another one has taken its place, so that nobody need be told.
         old: bool,
     },
+    /// Makes a secret of the Swarm. It stays as a config does.
+    CreateSecret {
+        /// Its own name, with the digest.
+        name: String,
+        /// For which resource: the secret's own envelope must allow that.
+        resource: ResourceId,
+        /// What it holds.
+        secret: SecretReference,
+        /// Its labels.
+        labels: Value,
+    },
+    /// Removes a secret of the Swarm, as a config is removed.
+    RemoveSecret {
+        /// Its own name, with the digest.
+        name: String,
+        /// Whether another one has taken its place, so that nobody need be told.
+        old: bool,
+    },
     /// Changes the labels and the availability of a node of the Swarm.
     UpdateNode {
         /// Its host name.
@@ -182,6 +203,8 @@ impl DockerAction {
             | Self::RemoveService { .. }
             | Self::CreateConfig { .. }
             | Self::RemoveConfig { .. }
+            | Self::CreateSecret { .. }
+            | Self::RemoveSecret { .. }
             | Self::UpdateNode { .. } => None,
         }
     }
@@ -196,6 +219,8 @@ impl DockerAction {
                 | Self::RemoveService { .. }
                 | Self::CreateConfig { .. }
                 | Self::RemoveConfig { .. }
+                | Self::CreateSecret { .. }
+                | Self::RemoveSecret { .. }
                 | Self::UpdateNode { .. }
         )
     }
@@ -231,11 +256,12 @@ impl DockerAction {
                 | Self::PutContainer(_)
                 | Self::PutService(_)
                 | Self::CreateConfig { .. }
+                | Self::CreateSecret { .. }
         )
     }
 
     /// Whether it only takes away what something newer has replaced: no change that anybody need be told of.
     pub fn tidies(&self) -> bool {
-        matches!(self, Self::RemoveConfig { old: true, .. })
+        matches!(self, Self::RemoveConfig { old: true, .. } | Self::RemoveSecret { old: true, .. })
     }
 }

@@ -142,6 +142,7 @@ impl Removals<'_, '_> {
             | Spec::Container(_)
             | Spec::Service(_)
             | Spec::Config(_)
+            | Spec::Secret(_)
             | Spec::Node(_) => false,
         })
     }
@@ -160,6 +161,7 @@ impl Removals<'_, '_> {
             | Spec::Container(_)
             | Spec::Service(_)
             | Spec::Config(_)
+            | Spec::Secret(_)
             | Spec::Node(_) => false,
         })
     }

@@ -33,6 +33,9 @@ impl Graph<'_> {
         let config = &service.config;
         self.objects(after, config.image.as_ref(), &config.networks, &config.mounts);
         self.bound(after, &config.mounts, paths);
+        for secret in config.secrets.keys() {
+            self.object(after, KindName::Secret, secret.as_str(), "it sees it");
+        }
         for config in config.configs.keys() {
             self.object(after, KindName::Config, config.as_str(), "it sees it");
         }
@@ -111,6 +114,7 @@ impl Graph<'_> {
                 | KindName::Container
                 | KindName::Service
                 | KindName::Config
+                | KindName::Secret
                 | KindName::Node => {
                     kept.push(index);
                     false

@@ -11,6 +11,7 @@ use super::{
     CONFIG_LABEL, Docker, HostError, NetworkNow,
     client::{Refused, SOON, encode},
     former::{self, id_of},
+    service::Open,
 };
 use crate::{
     host::Expected,
@@ -36,10 +37,11 @@ impl Docker {
         action: &DockerAction,
         expects: &Expected,
         contents: &dyn ContentSource,
+        open: Open<'_>,
     ) -> Result<(), HostError> {
         // Side by side many of these may wait: what they hold should be small.
         let result = if action.is_of_swarm() {
-            Box::pin(self.act_in_swarm(action, expects, contents)).await
+            Box::pin(self.act_in_swarm(action, expects, contents, open)).await
         } else {
             self.act(action, expects).await
         };
@@ -108,6 +110,8 @@ impl Docker {
             | DockerAction::RemoveService { .. }
             | DockerAction::CreateConfig { .. }
             | DockerAction::RemoveConfig { .. }
+            | DockerAction::CreateSecret { .. }
+            | DockerAction::RemoveSecret { .. }
             | DockerAction::UpdateNode { .. } => Ok(()),
         }
     }

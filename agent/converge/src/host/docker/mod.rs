@@ -199,7 +199,7 @@ impl Docker {
             network: NetworkNow,
         }
         let ask = async {
-            let list: Vec<Listed> = self.client.get("/networks").await?;
+            let list: Vec<Listed> = self.managed("/networks").await?;
             Ok(list.into_iter().map(|one| (one.name, one.network)).collect())
         };
         once(&self.networks, ask).await

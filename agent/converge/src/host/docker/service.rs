@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use holdfast_schema::ContentSource;
+use holdfast_schema::{ContentSource, spec::SecretReference};
+use holdfast_secrets::Secret;
 use hyper::Method;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -28,6 +29,9 @@ const MOST_TRIES: u32 = 5;
 /// How often they are looked for.
 const AGAIN: Duration = Duration::from_millis(300);
 
+/// Opens a secret of the fleet for the action that is done.
+pub(in crate::host) type Open<'a> = &'a dyn Fn(&SecretReference) -> Result<Secret, HostError>;
+
 impl Docker {
     /// Does one action in the Swarm.
     pub(super) async fn act_in_swarm(
@@ -35,6 +39,7 @@ impl Docker {
         action: &DockerAction,
         expects: &Expected,
         contents: &dyn ContentSource,
+        open: Open<'_>,
     ) -> Result<(), HostError> {
         let swarm = self.ask_swarm().await?;
         if swarm.role != SwarmRole::Leader {
@@ -47,12 +52,19 @@ impl Docker {
             }
             DockerAction::RemoveService { name } => self.remove_service(name, expects).await,
             DockerAction::CreateConfig { name, content, labels } => {
-                let tried = format!("make the config {name}");
+                let tried = || format!("make the config {name}");
                 let bytes = contents
                     .content(&content.sha256)
-                    .map_err(|source| HostError::Io { tried: tried.clone(), source })?;
-                let body = json!({ "Name": name, "Labels": labels, "Data": STANDARD.encode(&bytes) });
-                self.change(Method::POST, "/configs/create", Some(&body), &tried).await
+                    .map_err(|source| HostError::Io { tried: tried(), source })?;
+                self.keep(SwarmObject::Config, name, labels, &bytes).await
+            }
+            DockerAction::CreateSecret { name, secret, labels, .. } => {
+                let secret = open(secret)?;
+                self.keep(SwarmObject::Secret, name, labels, secret.expose()).await
+            }
+            DockerAction::RemoveSecret { name, .. } => {
+                let path = format!("/secrets/{}", encode(name));
+                self.change(Method::DELETE, &path, None, &format!("remove the secret {name}")).await
             }
             DockerAction::RemoveConfig { name, .. } => {
                 let path = format!("/configs/{}", encode(name));
@@ -67,6 +79,19 @@ impl Docker {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Has the Swarm keep bytes for its services.
+    async fn keep(
+        &self,
+        object: SwarmObject,
+        name: &str,
+        labels: &Value,
+        bytes: &[u8],
+    ) -> Result<(), HostError> {
+        let body = json!({ "Name": name, "Labels": labels, "Data": STANDARD.encode(bytes) });
+        let path = format!("{}/create", object.path());
+        self.change(Method::POST, &path, Some(&body), &format!("make the {} {name}", object.word())).await
     }
 
     async fn put_service(&self, new: &NewService, expects: &Expected) -> Result<(), HostError> {
@@ -163,7 +188,7 @@ impl Docker {
         }))
     }
 
-    /// Gives configs their ids, which the engine wants beside their names.
+    /// Gives configs and secrets their ids, which the engine wants beside their names.
     async fn identify(&self, body: &mut Value) -> Result<(), HostError> {
         for object in SwarmObject::ALL {
             let pointer = format!("/TaskTemplate/ContainerSpec/{}", object.list());

@@ -87,9 +87,11 @@ pub struct ServiceWas {
 pub enum SwarmObject {
     /// Configs.
     Config,
+    /// Secrets.
+    Secret,
 }
 
-/// A config.
+/// A config or secret.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ObjectNow {
     /// Its id.
@@ -190,33 +192,38 @@ impl SwarmObject {
     pub(super) fn path(self) -> &'static str {
         match self {
             Self::Config => "/configs",
+            Self::Secret => "/secrets",
         }
     }
 
     pub(super) fn list(self) -> &'static str {
         match self {
             Self::Config => "Configs",
+            Self::Secret => "Secrets",
         }
     }
 
     pub(super) fn id(self) -> &'static str {
         match self {
             Self::Config => "ConfigID",
+            Self::Secret => "SecretID",
         }
     }
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Config => "ConfigName",
+            Self::Secret => "SecretName",
         }
     }
 
-    pub(super) const ALL: [Self; 1] = [Self::Config];
+    pub(super) const ALL: [Self; 2] = [Self::Config, Self::Secret];
 
     /// For people.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Config => "config",
+            Self::Secret => "secret",
         }
     }
 }
@@ -418,7 +425,7 @@ impl Docker {
         Ok(told)
     }
 
-    /// Every config, by name.
+    /// Every config or secret, by name.
     pub(in crate::host) async fn objects(
         &self,
         object: SwarmObject,

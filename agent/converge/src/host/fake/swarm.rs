@@ -25,6 +25,7 @@ pub(crate) struct FakeSwarm {
     pub(crate) leaderless: bool,
     pub(crate) services: BTreeMap<String, ServiceNow>,
     pub(crate) configs: BTreeMap<String, ObjectNow>,
+    pub(crate) secrets: BTreeMap<String, ObjectNow>,
     pub(crate) nodes: BTreeMap<String, NodeNow>,
     /// Images whose tasks end at once, so that the Swarm takes a change to them back.
     pub(crate) broken: BTreeSet<String>,
@@ -39,6 +40,7 @@ impl Default for FakeSwarm {
             leaderless: false,
             services: BTreeMap::new(),
             configs: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             nodes: BTreeMap::new(),
             broken: BTreeSet::new(),
             tasks: 0,
@@ -89,6 +91,7 @@ impl FakeDocker {
         self.manages()?;
         match object {
             SwarmObject::Config => Ok(Arc::new(self.swarm.configs.clone())),
+            SwarmObject::Secret => Ok(Arc::new(self.swarm.secrets.clone())),
         }
     }
 
@@ -175,6 +178,16 @@ impl FakeDocker {
                     return Err(refused(&format!("remove the config {name}"), "it is in use"));
                 }
                 swarm.configs.remove(name);
+            }
+            DockerAction::CreateSecret { name, labels, .. } => {
+                let labels = serde_json::from_value(labels.clone()).unwrap_or_default();
+                swarm.secrets.insert(name.clone(), ObjectNow { id: format!("id-{made}"), labels });
+            }
+            DockerAction::RemoveSecret { name, .. } => {
+                if swarm.services.values().any(|service| service.uses(SwarmObject::Secret).contains(name)) {
+                    return Err(refused(&format!("remove the secret {name}"), "it is in use"));
+                }
+                swarm.secrets.remove(name);
             }
             DockerAction::UpdateNode { name, body } => {
                 let node = swarm.nodes.get_mut(name).ok_or_else(|| changed(name))?;

@@ -18,10 +18,14 @@ use crate::kinds::{
 };
 
 /// The service that is wanted, without its labels.
-pub(super) fn unlabelled(want: &ServiceSpec, around: &Around<'_>) -> Value {
+pub(super) fn unlabelled(
+    want: &ServiceSpec,
+    around: &Around<'_>,
+    secrets: &BTreeMap<ObjectName, String>,
+) -> Value {
     let config = &want.config;
     let mut template = Map::new();
-    template.insert("ContainerSpec".to_owned(), Value::Object(container(config, around)));
+    template.insert("ContainerSpec".to_owned(), Value::Object(container(config, around, secrets)));
     let resources = [("Limits", &config.limits), ("Reservations", &config.reservations)];
     let resources: Map<_, _> = resources
         .into_iter()
@@ -63,7 +67,11 @@ pub(super) fn labelled(id: &ResourceId, want: &ServiceSpec, unlabelled: &Value) 
     body
 }
 
-fn container(config: &ServiceConfig, around: &Around<'_>) -> Map<String, Value> {
+fn container(
+    config: &ServiceConfig,
+    around: &Around<'_>,
+    secrets: &BTreeMap<ObjectName, String>,
+) -> Map<String, Value> {
     let mut body = Map::new();
     set(&mut body, "Image", config.image.as_ref().map(ToString::to_string));
     set(&mut body, "Command", config.entrypoint.as_ref());
@@ -84,7 +92,10 @@ fn container(config: &ServiceConfig, around: &Around<'_>) -> Map<String, Value> 
     set(&mut body, "Hosts", some(hosts.collect::<Vec<_>>()));
     let dns = some(config.dns.clone());
     set(&mut body, "DNSConfig", dns.map(|dns| json!({ "Nameservers": dns })));
-    set(&mut body, "Configs", attached(&config.configs, KindName::Config, "ConfigName", around));
+    let called = |name: &ObjectName| current(&ResourceId::new(KindName::Config, name.as_str()), around);
+    set(&mut body, "Configs", attached(&config.configs, "ConfigName", called));
+    let called = |name: &ObjectName| secrets.get(name).cloned().unwrap_or_else(|| name.to_string());
+    set(&mut body, "Secrets", attached(&config.secrets, "SecretName", called));
     set(&mut body, "Labels", Some(&config.container_labels).filter(|labels| !labels.is_empty()));
     set(&mut body, "Sysctls", Some(&config.sysctls).filter(|all| !all.is_empty()));
     set(&mut body, "CapabilityAdd", capabilities(&config.cap_add));
@@ -103,16 +114,15 @@ fn capabilities(names: &std::collections::BTreeSet<String>) -> Option<Vec<String
 /// Configs or secrets as files, by what they are called in the Swarm.
 fn attached(
     all: &BTreeMap<ObjectName, Attached>,
-    kind: KindName,
     field: &str,
-    around: &Around<'_>,
+    called: impl Fn(&ObjectName) -> String,
 ) -> Option<Vec<Value>> {
     let file = |(name, file): (&ObjectName, &Attached)| {
         json!({
             "File": {
                 "Name": file.target, "UID": file.uid.to_string(), "GID": file.gid.to_string(), "Mode": file.mode.bits(),
             },
-            field: current(&ResourceId::new(kind, name.as_str()), around),
+            field: called(name),
         })
     };
     some(all.iter().map(file).collect())

@@ -1,14 +1,14 @@
 //! A service of the Swarm: what it is, and whether its tasks are that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_schema::{
-    Sha256,
-    spec::{ServiceSpec, Spec},
+    KindName, ObjectName, ResourceId, Sha256,
+    spec::{SecretSpec, ServiceSpec, Spec},
 };
 
 use super::{
-    Fate, Kind, Refusal, Subject, docker,
+    Around, Fate, Kind, Refusal, Subject, docker,
     swarm::{self, Part},
 };
 use crate::{
@@ -29,6 +29,8 @@ pub(crate) struct Observed {
     part: Part,
     /// `None` if there is none of the name, or only others know.
     now: Option<ServiceNow>,
+    /// What the declared secrets that it has are called in the Swarm.
+    secrets: BTreeMap<ObjectName, String>,
 }
 
 impl Kind for Service {
@@ -45,7 +47,11 @@ impl Kind for Service {
             true => host.services().await?.get(&subject.id.name).cloned(),
             false => None,
         };
-        Ok(Observed { part, now })
+        let secrets = match subject.want {
+            Some(want) if part == Part::Leads => secrets(want, subject.around, host).await?,
+            Some(_) | None => BTreeMap::new(),
+        };
+        Ok(Observed { part, now, secrets })
     }
 
     fn plan(subject: &Subject<'_, ServiceSpec>, seen: &Observed) -> Result<Vec<Step>, Refusal> {
@@ -64,6 +70,25 @@ impl Kind for Service {
         let now = seen.now.as_ref();
         Sha256::of(now.map_or_else(|| "absent".to_owned(), |now| now.spec.to_string()).as_bytes())
     }
+}
+
+/// What the declared secrets that a service has are called in the Swarm.
+async fn secrets(
+    want: &ServiceSpec,
+    around: &Around<'_>,
+    host: &impl Read,
+) -> Result<BTreeMap<ObjectName, String>, HostError> {
+    let mut names = BTreeMap::new();
+    for name in want.config.secrets.keys() {
+        let id = ResourceId::new(KindName::Secret, name.as_str());
+        if let Some(Spec::Secret(SecretSpec { secret: Some(reference), .. })) =
+            around.state.resources.get(&id).map(|resource| &resource.spec)
+        {
+            let secret = host.secret(reference, around.contents).await?;
+            names.insert(name.clone(), swarm::generation(&id, &secret.shared));
+        }
+    }
+    Ok(names)
 }
 
 /// The names of everything of a sort that services use, or would use again if what they are changing to were taken back.

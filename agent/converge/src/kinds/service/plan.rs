@@ -26,7 +26,7 @@ pub(super) fn plan(subject: &Subject<'_, ServiceSpec>, seen: &Observed) -> Resul
         return Err(Refusal::Elsewhere { by: by.to_owned() });
     }
     let Some(want) = want else { return Ok(removal(subject, seen).into_iter().collect()) };
-    let body = body::unlabelled(want, subject.around);
+    let body = body::unlabelled(want, subject.around, &seen.secrets);
     let labelled = body::labelled(subject.id, want, &body);
     let put = |expects: Expected, because: Difference, disrupts| {
         let (name, within) = (subject.id.name.clone(), want.healthy_within);

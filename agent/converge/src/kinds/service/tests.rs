@@ -277,7 +277,7 @@ fn unlabelled(want: &ServiceSpec) -> Value {
         prints: &[].into(),
         in_force: false,
     };
-    body::unlabelled(want, &around)
+    body::unlabelled(want, &around, &[].into())
 }
 
 #[test]
