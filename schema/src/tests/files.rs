@@ -88,7 +88,7 @@ fn every_kind_has_an_example_that_shows_each_of_its_fields() {
         let schema = json_schema::host();
         let fields = schema.pointer(&format!("/properties/{kind}/additionalProperties/properties")).unwrap();
         // What every kind takes is shown once.
-        let common = ["needs", "audit", "confirm", "when", "tags", "override"];
+        let common = ["needs", "audit", "adopt", "confirm", "when", "tags", "override"];
         for field in fields.as_object().unwrap().keys() {
             let shown = [format!("{field} ="), format!(".{field}."), format!(".{field}]")]
                 .iter()

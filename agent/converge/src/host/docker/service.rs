@@ -96,7 +96,7 @@ impl Docker {
 
     async fn put_service(&self, new: &NewService, expects: &Expected) -> Result<(), HostError> {
         let NewService { name, body, within } = new;
-        let mut tries = 0;
+        let mut times = 0;
         let body = loop {
             let now = self.service(name).await?.map(|(now, _)| now);
             let changed = || HostError::Changed { what: format!("the service {name}") };
@@ -111,10 +111,10 @@ impl Docker {
                     (path, format!("change the service {name}"))
                 }
             };
-            tries += 1;
+            times += 1;
             match self.change(Method::POST, &path, Some(&body), &tried).await {
                 // The Swarm itself noted something of it meanwhile.
-                Err(HostError::Changed { .. }) if tries < MOST_TRIES => {}
+                Err(HostError::Changed { .. }) if times < MOST_TRIES => {}
                 Err(error) => return Err(error),
                 Ok(()) => break body,
             }

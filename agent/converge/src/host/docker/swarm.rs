@@ -297,7 +297,9 @@ impl ListedService {
     pub(super) fn read(self, networks: &BTreeMap<String, String>) -> (String, ServiceNow) {
         let mut before = BTreeSet::new();
         let previous = ServiceNow { spec: self.previous_spec, ..ServiceNow::default() };
-        SwarmObject::ALL.into_iter().for_each(|object| before.extend(previous.uses(object)));
+        for object in SwarmObject::ALL {
+            before.extend(previous.uses(object));
+        }
         let mut spec = self.spec;
         name_networks(&mut spec, networks);
         for object in SwarmObject::ALL {

@@ -105,8 +105,8 @@ impl Docker {
                 .collect();
             let replicas = replicas(&service.spec);
             let wanted = replicas.unwrap_or(live);
-            let begun = replicas.is_some() || wanted > 0 || began.elapsed() >= FIRST;
-            if !service.is_changing() && begun && run.len() == wanted && live == wanted {
+            let has_tasks = replicas.is_some() || wanted > 0 || began.elapsed() >= FIRST;
+            if !service.is_changing() && has_tasks && run.len() == wanted && live == wanted {
                 match &steady {
                     Some((since, same)) if *same == run => {
                         if since.elapsed() >= SETTLE || run.is_empty() {
@@ -118,8 +118,8 @@ impl Docker {
             } else {
                 let ended = so.iter().filter(|task| task.has_ended()).count();
                 let complaint = || {
-                    let idle = so.iter().filter(|task| task.status.state != "running");
-                    idle.filter_map(|task| task.complaint()).next().unwrap_or_default()
+                    let mut idle = so.iter().filter(|task| task.status.state != "running");
+                    idle.find_map(|task| task.complaint()).unwrap_or_default()
                 };
                 if !service.is_changing() && run.is_empty() && ended >= HOPELESS {
                     return failed("its tasks end again and again", complaint());

@@ -46,9 +46,10 @@ impl Kind for Network {
         let mut now = host.network(name).await?;
         let driver =
             subject.want.and_then(|want| want.driver.as_ref()).or(now.as_ref().map(|now| &now.driver));
-        let part = match driver.is_some_and(|driver| driver == OF_SWARM) {
-            true => swarm::part(subject.want.is_some(), host).await?,
-            false => Part::None,
+        let part = if driver.is_some_and(|driver| driver == OF_SWARM) {
+            swarm::part(subject.want.is_some(), host).await?
+        } else {
+            Part::None
         };
         if subject.want.is_none() && matches!(part, Part::Works(_)) {
             // It is only there because a task is.

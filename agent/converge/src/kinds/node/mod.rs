@@ -35,10 +35,7 @@ impl Kind for Node {
 
     async fn observe(subject: &Subject<'_, NodeSpec>, host: &impl Read) -> Result<Observed, HostError> {
         let part = swarm::part(subject.want.is_some(), host).await?;
-        let now = match part.sees() {
-            true => host.swarm().await?.nodes.get(&subject.id.name).cloned(),
-            false => None,
-        };
+        let now = if part.sees() { host.swarm().await?.nodes.get(&subject.id.name).cloned() } else { None };
         Ok(Observed { part, now })
     }
 

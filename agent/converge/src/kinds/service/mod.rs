@@ -43,10 +43,7 @@ impl Kind for Service {
 
     async fn observe(subject: &Subject<'_, ServiceSpec>, host: &impl Read) -> Result<Observed, HostError> {
         let part = swarm::part(subject.want.is_some(), host).await?;
-        let now = match part.sees() {
-            true => host.services().await?.get(&subject.id.name).cloned(),
-            false => None,
-        };
+        let now = if part.sees() { host.services().await?.get(&subject.id.name).cloned() } else { None };
         let secrets = match subject.want {
             Some(want) if part == Part::Leads => secrets(want, subject.around, host).await?,
             Some(_) | None => BTreeMap::new(),
