@@ -335,11 +335,13 @@ pub enum KindName {
     Secret,
     /// A node of a Swarm.
     Node,
+    /// A compose file on one engine.
+    Compose,
 }
 
 impl KindName {
     /// Every kind, in the order in which documents list them.
-    pub const ALL: [KindName; 13] = [
+    pub const ALL: [KindName; 14] = [
         KindName::File,
         KindName::Directory,
         KindName::Symlink,
@@ -353,6 +355,7 @@ impl KindName {
         KindName::Config,
         KindName::Secret,
         KindName::Node,
+        KindName::Compose,
     ];
 
     /// The TOML table's name.
@@ -371,6 +374,7 @@ impl KindName {
             Self::Config => "config",
             Self::Secret => "secret",
             Self::Node => "node",
+            Self::Compose => "compose",
         }
     }
 
@@ -385,7 +389,8 @@ impl KindName {
             | Self::Service
             | Self::Config
             | Self::Secret
-            | Self::Node => true,
+            | Self::Node
+            | Self::Compose => true,
         }
     }
 }
@@ -400,7 +405,7 @@ impl FromStr for KindName {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| InvalidName {
             what: "kind of resource",
             text: text.to_owned(),
-            why: "it must be file, directory, symlink, package, unit, image, network, volume, container, service, config, secret or node",
+            why: "it must be file, directory, symlink, package, unit, image, network, volume, container, service, config, secret, node or compose",
         })
     }
 }

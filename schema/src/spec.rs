@@ -45,6 +45,8 @@ pub enum Spec {
     Secret(SecretSpec),
     /// See [`NodeSpec`].
     Node(NodeSpec),
+    /// See [`ComposeSpec`].
+    Compose(ComposeSpec),
 }
 
 impl Spec {
@@ -64,6 +66,7 @@ impl Spec {
             Self::Config(_) => KindName::Config,
             Self::Secret(_) => KindName::Secret,
             Self::Node(_) => KindName::Node,
+            Self::Compose(_) => KindName::Compose,
         }
     }
 
@@ -71,6 +74,7 @@ impl Spec {
     pub fn is_absent(&self) -> bool {
         let ensure = match self {
             Self::Package(package) => return package.ensure != PackageEnsure::Present,
+            Self::Compose(_) => return false,
             Self::File(file) => file.ensure,
             Self::Directory(directory) => directory.ensure,
             Self::Symlink(link) => link.ensure,

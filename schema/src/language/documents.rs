@@ -2,8 +2,9 @@
 
 use super::{
     kinds::{
-        ConfigTable, ContainerTable, DirectoryTable, FileTable, HealthTable, ImageTable, NetworkTable,
-        NodeTable, PackageTable, SecretObjectTable, ServiceTable, SymlinkTable, UnitTable, VolumeTable,
+        ComposeTable, ConfigTable, ContainerTable, DirectoryTable, FileTable, HealthTable, ImageTable,
+        NetworkTable, NodeTable, PackageTable, SecretObjectTable, ServiceTable, SymlinkTable, UnitTable,
+        VolumeTable,
     },
     values::PackageName,
     variables::{AgeKey, Parameter, StatusKey, Variable},
@@ -48,6 +49,8 @@ table! {
         secret: Map<ObjectName, SecretObjectTable>,
         /// Nodes of the Swarm, by their host names.
         node: Map<ObjectName, NodeTable>,
+        /// Compose files, by their projects' names.
+        compose: Map<ObjectName, ComposeTable>,
     }
 }
 

@@ -102,7 +102,8 @@ fn claimed<'s>(id: &'s ResourceId, spec: &'s Spec) -> Vec<(String, Claim<'s>)> {
         | Spec::Service(_)
         | Spec::Config(_)
         | Spec::Secret(_)
-        | Spec::Node(_) => Vec::new(),
+        | Spec::Node(_)
+        | Spec::Compose(_) => Vec::new(),
         Spec::Unit(unit) => {
             let own = unit.content.map(|_| unit_path(&unit.name));
             let drop_ins = unit.drop_ins.keys().map(|file| format!("{}.d/{file}", unit_path(&unit.name)));
@@ -142,7 +143,8 @@ fn is_reserved(spec: &Spec) -> bool {
         | Spec::Service(_)
         | Spec::Config(_)
         | Spec::Secret(_)
-        | Spec::Node(_) => false,
+        | Spec::Node(_)
+        | Spec::Compose(_) => false,
     }
 }
 

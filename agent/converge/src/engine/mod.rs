@@ -153,7 +153,8 @@ async fn prepare(task: &Task<'_>, ledger: &Ledger, host: &impl Read) {
         | KindName::Service
         | KindName::Config
         | KindName::Secret
-        | KindName::Node => {}
+        | KindName::Node
+        | KindName::Compose => {}
     };
     let first = ResourceId::new(KindName::Package, "");
     for (id, resource) in task.state.resources.range(&first..) {

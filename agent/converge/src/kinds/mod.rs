@@ -20,6 +20,7 @@ use crate::{
 
 pub(crate) mod access;
 mod compare;
+pub(crate) mod compose;
 pub(crate) mod config;
 pub(crate) mod container;
 pub(crate) mod directory;
@@ -143,6 +144,7 @@ pub(crate) async fn examine(
         KindName::Config => look::<config::Config>(id, want, print, around, host).await,
         KindName::Secret => look::<secret::Secret>(id, want, print, around, host).await,
         KindName::Node => look::<node::Node>(id, want, print, around, host).await,
+        KindName::Compose => look::<compose::Compose>(id, want, print, around, host).await,
     }
 }
 
@@ -189,7 +191,8 @@ pub(crate) fn claims(spec: &Spec, claim: &mut dyn FnMut(&AbsolutePath, Option<Sh
         | Spec::Service(_)
         | Spec::Config(_)
         | Spec::Secret(_)
-        | Spec::Node(_) => {}
+        | Spec::Node(_)
+        | Spec::Compose(_) => {}
     }
 }
 

@@ -143,7 +143,8 @@ impl Removals<'_, '_> {
             | Spec::Service(_)
             | Spec::Config(_)
             | Spec::Secret(_)
-            | Spec::Node(_) => false,
+            | Spec::Node(_)
+            | Spec::Compose(_) => false,
         })
     }
 
@@ -162,7 +163,8 @@ impl Removals<'_, '_> {
             | Spec::Service(_)
             | Spec::Config(_)
             | Spec::Secret(_)
-            | Spec::Node(_) => false,
+            | Spec::Node(_)
+            | Spec::Compose(_) => false,
         })
     }
 

@@ -115,7 +115,8 @@ impl Graph<'_> {
                 | KindName::Service
                 | KindName::Config
                 | KindName::Secret
-                | KindName::Node => {
+                | KindName::Node
+                | KindName::Compose => {
                     kept.push(index);
                     false
                 }
