@@ -9,6 +9,7 @@ use crate::exit::Exit;
 
 pub mod fleet;
 pub mod host;
+pub mod secret;
 pub mod trust;
 pub mod workstation;
 
@@ -66,6 +67,8 @@ pub enum Command {
     Import(workstation::Import),
     #[command(subcommand)]
     Trust(trust::Trust),
+    #[command(subcommand)]
+    Secret(secret::Secret),
     #[command(visible_alias = "enroll")]
     Enrol(Box<host::Enrol>),
     Status(host::Status),
@@ -87,7 +90,7 @@ pub enum Command {
 const GROUPS: [(&str, &[&str]); 3] = [
     (
         "On a workstation or in CI",
-        &["try", "init", "check", "render", "explain", "schema", "import", "trust"],
+        &["try", "init", "check", "render", "explain", "schema", "import", "trust", "secret"],
     ),
     (
         "On a host",

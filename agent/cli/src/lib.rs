@@ -19,13 +19,14 @@ mod in_process;
 mod init;
 mod keys;
 pub mod output;
+mod secret;
 mod stock_git;
 mod time;
 mod trust;
 mod r#try;
 mod workstation;
 
-use arguments::{Arguments, Command, fleet::Fleet, trust::Trust, workstation::Import};
+use arguments::{Arguments, Command, fleet::Fleet, secret::Secret, trust::Trust, workstation::Import};
 use exit::Exit;
 use failure::Failure;
 use output::Output;
@@ -41,6 +42,8 @@ pub struct Context {
     pub directory: PathBuf,
     /// The user's home directory.
     pub home: Option<PathBuf>,
+    /// What the user edits texts with.
+    pub editor: Option<String>,
     /// The time.
     pub now: Timestamp,
 }
@@ -72,6 +75,10 @@ fn dispatch(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         Command::Trust(Trust::Ok(arguments)) => trust::ok::run(arguments, context),
         Command::Trust(Trust::Reset(arguments)) => host::reset::run(arguments, context),
         Command::Trust(Trust::Show(arguments)) => trust::show::run(arguments, context),
+        Command::Secret(Secret::Recovery(arguments)) => secret::recovery::run(arguments, context),
+        Command::Secret(Secret::Encrypt(arguments)) => secret::encrypt::run(arguments, context),
+        Command::Secret(Secret::Edit(arguments)) => secret::edit::run(arguments, context),
+        Command::Secret(Secret::Rekey(arguments)) => secret::rekey::run(arguments, context),
         Command::Fleet(Fleet::Status(arguments)) => fleet::status::run(arguments, context),
         Command::Status(arguments) => host::status::run(arguments, context),
         Command::Sync(arguments) => host::sync::run(arguments, context),

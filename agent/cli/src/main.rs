@@ -23,6 +23,9 @@ fn main() -> ExitCode {
         output: Output::new(arguments.color, no_color),
         directory: std::env::current_dir().unwrap_or_else(|_gone| ".".into()),
         home: std::env::var_os("HOME").map(Into::into),
+        editor: ["VISUAL", "EDITOR"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty())),
         now: jiff::Timestamp::now(),
     };
     holdfast_cli::run(&arguments, &context).code().into()

@@ -136,6 +136,12 @@ impl Problems {
         self.0.iter()
     }
 
+    /// Adds what was found by other means, in its place.
+    pub fn extend(&mut self, problems: impl IntoIterator<Item = Problem>) {
+        problems.into_iter().for_each(|problem| self.push(problem));
+        self.sort();
+    }
+
     /// Adds one, if there is room and it is not known yet.
     pub(crate) fn push(&mut self, problem: Problem) {
         if self.0.len() < MAX_PROBLEMS && !self.0.iter().any(|known| known.is_same(&problem)) {

@@ -8,7 +8,9 @@ use holdfast_agent::{
     store::{Store, StoreError},
 };
 use holdfast_schema::{KindName, status::StatusProblem};
+use holdfast_secrets::{Identity, Recipient};
 use holdfast_trust::{Introduction, Verified, introduction::InvalidIntroduction, sign::SecretKey};
+use zeroize::Zeroizing;
 
 use self::configuration::Configuration;
 use crate::{
@@ -29,6 +31,9 @@ use crate::{
 
 mod configuration;
 pub(super) mod reach;
+
+/// The private half of what secrets are encrypted to, in `/etc/holdfast`.
+const AGE_KEY: &str = "age_key";
 
 /// Lets this host follow a fleet repository.
 pub(crate) fn run(arguments: &Enrol, context: &Context) -> Result<Exit, Failure> {
@@ -78,14 +83,14 @@ pub(crate) fn run(arguments: &Enrol, context: &Context) -> Result<Exit, Failure>
         return Err(Failure::new(Code::Consent, "nothing was changed"));
     }
 
-    let key = write(&paths, &configuration, &settings.introduction)?;
+    let (key, age_key) = write(&paths, &configuration, &settings.introduction)?;
     if introduction.is_none() {
         mark(&paths, "tofu")?;
     }
     if let Some(systemctl) = &systemctl {
         start(&paths, systemctl, arguments.force)?;
     }
-    for line in done(&settings, &key, systemctl.is_some()) {
+    for line in done(&settings, &key, age_key, systemctl.is_some()) {
         context.output.line(line)?;
     }
     Ok(Exit::Success)
@@ -172,12 +177,12 @@ pub(super) fn consents(settings: &Settings, context: &Context) -> Result<bool, F
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// Writes everything below `/etc/holdfast`, what starts the agent last; gives the host's key.
+/// Writes everything below `/etc/holdfast`, what starts the agent last; gives the host's key, and what secrets are encrypted to.
 fn write(
     paths: &Paths,
     configuration: &Configuration,
     introduction: &Introduction,
-) -> Result<SecretKey, Failure> {
+) -> Result<(SecretKey, Recipient), Failure> {
     let lost = |why: StoreError| settings::lost(&why);
     let store = Store::open(&paths.config).map_err(lost)?;
     for (name, bytes) in configuration.files() {
@@ -196,10 +201,29 @@ fn write(
             key
         }
     };
+    // The secrets of the fleet are encrypted to it, so it only goes when it must.
+    let identity = match read_age_key(paths)? {
+        Some(identity) if stays => identity,
+        _ => {
+            let identity = Identity::generate()
+                .map_err(|why| Failure::new(Code::Random, "cannot draw a key").because(why))?;
+            store.replace(AGE_KEY, |file| file.write_all(identity.print().as_bytes())).map_err(lost)?;
+            identity
+        }
+    };
     store.replace("introduction", |file| writeln!(file, "{introduction}")).map_err(lost)?;
     let text = holdfast_schema::agent_config::write(configuration.installed(), None);
     store.replace("agent.toml", |file| file.write_all(text.as_bytes())).map_err(lost)?;
-    Ok(key)
+    Ok((key, identity.recipient()))
+}
+
+/// The private half of what secrets are encrypted to, if the host has one that can be used.
+fn read_age_key(paths: &Paths) -> Result<Option<Identity>, Failure> {
+    let store = Store::open(&paths.config).map_err(|why| settings::lost(&why))?;
+    let Some(mut file) = store.read(AGE_KEY).map_err(|why| settings::lost(&why))? else { return Ok(None) };
+    let mut text = Zeroizing::new(String::new());
+    file.read_to_string(&mut text).map_err(|why| Failure::read(&paths.config.join(AGE_KEY), why))?;
+    Ok(Identity::parse(&text).ok())
 }
 
 /// Starts the agent, now and at every boot.
@@ -215,16 +239,18 @@ fn start(paths: &Paths, systemctl: &Systemctl, anew: bool) -> Result<(), Failure
 }
 
 /// What was done, and what is left to do.
-fn done(settings: &Settings, key: &SecretKey, started: bool) -> Vec<String> {
+fn done(settings: &Settings, key: &SecretKey, age_key: Recipient, started: bool) -> Vec<String> {
     let host = &settings.host;
     let started = if started { "; the agent runs" } else { "" };
     vec![
         format!("{} as {host}{started}", Style::Good.of("enrolled")),
         String::new(),
         format!(
-            "Commit this line to hosts/{host}.toml, so that everybody can check that status/{host} is this host's own:"
+            "Commit these lines to hosts/{host}.toml, so that everybody can check that status/{host} is this host's own, and \
+             secrets can be encrypted to it:"
         ),
         format!("  {}", Style::Strong.of(format!("status_key = \"{} {host}\"", key.public()))),
+        format!("  {}", Style::Strong.of(format!("age_key = \"{age_key}\""))),
         String::new(),
         "`holdfast status` tells how it goes; `holdfast doctor` looks for trouble.".to_owned(),
     ]

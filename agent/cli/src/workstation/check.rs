@@ -9,6 +9,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     output::Style,
+    secret,
     workstation::{problems, work_tree},
 };
 
@@ -26,7 +27,8 @@ pub(crate) fn run(arguments: &Check, context: &Context) -> Result<Exit, Failure>
         None => work_tree::find(&arguments.work_tree, &context.directory)?,
     };
     let repository = work_tree::read(&root)?;
-    let found = Fleet::new(&repository).check(&|_any_host| None);
+    let mut found = Fleet::new(&repository).check(&|_any_host| None);
+    found.extend(secret::check::problems(&repository));
     let hosts = repository.hosts().len();
     if arguments.json {
         context.output.json(&Document { hosts, problems: found.iter().collect() })?;

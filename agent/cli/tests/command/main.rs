@@ -14,6 +14,7 @@ mod import;
 mod init;
 mod pages;
 mod scene;
+mod secret;
 mod trial;
 mod trust;
 mod usage;

@@ -17,6 +17,7 @@ fn enrol(words: &[&str], directory: &Path) -> Result<Configuration, Failure> {
         output: Output::new(Color::Never, true),
         directory: directory.to_owned(),
         home: None,
+        editor: None,
         now: jiff::Timestamp::UNIX_EPOCH,
     };
     Configuration::of(&arguments, &context)
