@@ -196,7 +196,7 @@ name!(
 
 mod docker;
 
-pub use docker::{HostPath, ImageReference, ObjectName};
+pub use docker::{HostPath, ImageReference, ObjectName, RegistryName};
 
 /// Permission bits, setuid, setgid and sticky included: at most `0o7777`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -335,8 +335,8 @@ pub enum KindName {
     Secret,
     /// A node of a Swarm.
     Node,
-    /// A compose file on one engine.
-    Compose,
+    /// A login at a registry of images.
+    Registry,
 }
 
 impl KindName {
@@ -355,7 +355,7 @@ impl KindName {
         KindName::Config,
         KindName::Secret,
         KindName::Node,
-        KindName::Compose,
+        KindName::Registry,
     ];
 
     /// The TOML table's name.
@@ -374,7 +374,7 @@ impl KindName {
             Self::Config => "config",
             Self::Secret => "secret",
             Self::Node => "node",
-            Self::Compose => "compose",
+            Self::Registry => "registry",
         }
     }
 
@@ -390,7 +390,7 @@ impl KindName {
             | Self::Config
             | Self::Secret
             | Self::Node
-            | Self::Compose => true,
+            | Self::Registry => true,
         }
     }
 }
@@ -405,7 +405,7 @@ impl FromStr for KindName {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| InvalidName {
             what: "kind of resource",
             text: text.to_owned(),
-            why: "it must be file, directory, symlink, package, unit, image, network, volume, container, service, config, secret, node or compose",
+            why: "it must be file, directory, symlink, package, unit, image, network, volume, container, service, config, secret, node or registry",
         })
     }
 }

@@ -45,8 +45,8 @@ pub enum Spec {
     Secret(SecretSpec),
     /// See [`NodeSpec`].
     Node(NodeSpec),
-    /// See [`ComposeSpec`].
-    Compose(ComposeSpec),
+    /// See [`RegistrySpec`].
+    Registry(RegistrySpec),
 }
 
 impl Spec {
@@ -66,7 +66,7 @@ impl Spec {
             Self::Config(_) => KindName::Config,
             Self::Secret(_) => KindName::Secret,
             Self::Node(_) => KindName::Node,
-            Self::Compose(_) => KindName::Compose,
+            Self::Registry(_) => KindName::Registry,
         }
     }
 
@@ -74,7 +74,6 @@ impl Spec {
     pub fn is_absent(&self) -> bool {
         let ensure = match self {
             Self::Package(package) => return package.ensure != PackageEnsure::Present,
-            Self::Compose(_) => return false,
             Self::File(file) => file.ensure,
             Self::Directory(directory) => directory.ensure,
             Self::Symlink(link) => link.ensure,
@@ -87,6 +86,7 @@ impl Spec {
             Self::Config(config) => config.ensure,
             Self::Secret(secret) => secret.ensure,
             Self::Node(_) => Ensure::Present,
+            Self::Registry(registry) => registry.ensure,
         };
         ensure == Ensure::Absent
     }

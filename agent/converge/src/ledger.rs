@@ -186,6 +186,8 @@ impl Ledger {
             Action::RemovePath { .. }
             | Action::RemoveTree { .. }
             | Action::SetAccess { .. }
+            | Action::SetLogin { .. }
+            | Action::RemoveLogin { .. }
             | Action::Packages(_)
             | Action::ReloadManager
             | Action::EnableUnit { .. }

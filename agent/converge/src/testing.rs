@@ -8,8 +8,8 @@ use std::{
 use holdfast_schema::{
     AbsolutePath, Contents, FileMode, HostState, KindName, Resource, ResourceId, ResourceSet, Sha256,
     spec::{
-        Access, ComposeSpec, ConfigFiles, ConfigSpec, ContainerConfig, ContainerSpec, DirectorySpec, Ensure,
-        FileSpec, ImageSpec, Limits, NetworkSpec, NodeSpec, PackageEnsure, PackageSpec, Pull, Restart,
+        Access, ConfigFiles, ConfigSpec, ContainerConfig, ContainerSpec, DirectorySpec, Ensure, FileSpec,
+        ImageSpec, Limits, NetworkSpec, NodeSpec, PackageEnsure, PackageSpec, Pull, RegistrySpec, Restart,
         SecretReference, ServiceConfig, ServiceSpec, Spec, SymlinkSpec, UnitSpec, VolumeSpec,
     },
     state::{Apply, Mode, RemovalGuard},
@@ -113,6 +113,20 @@ impl Scene {
         let enclosed = envelope.enclose(&Secret::new(text.as_bytes().to_vec()));
         let sealed = holdfast_secrets::age::seal(&enclosed, &[to]).unwrap();
         SecretReference { name: envelope.name.clone(), sealed: self.contents.add(sealed.into_bytes()) }
+    }
+
+    /// A login whose password is a secret, which `to` can read.
+    pub(crate) fn registry(
+        &mut self,
+        server: &str,
+        user: &str,
+        envelope: &Envelope,
+        password: &str,
+        to: Recipient,
+    ) -> &mut Resource {
+        let password = Some(self.seal(envelope, password, to));
+        let (parsed, user, ensure) = (server.parse().unwrap(), user.to_owned(), Ensure::Present);
+        self.add(Spec::Registry(RegistrySpec { server: parsed, ensure, user, password }), server)
     }
 
     pub(crate) fn directory(&mut self, name: &str) -> &mut Resource {
@@ -247,12 +261,6 @@ impl Scene {
         self.add(Spec::Node(spec), name)
     }
 
-    /// A compose file, of which `asleep` are the services that no active profile has.
-    pub(crate) fn compose(&mut self, name: &str, asleep: &[&str]) -> &mut Resource {
-        let asleep = asleep.iter().map(|&service| service.to_owned()).collect();
-        self.add(Spec::Compose(ComposeSpec { name: name.parse().unwrap(), asleep }), name)
-    }
-
     pub(crate) fn drop(&mut self, id_text: &str) -> &mut Self {
         assert!(self.state.resources.remove(&id(id_text)).is_some(), "{id_text} is not declared");
         self
@@ -326,6 +334,7 @@ impl Scene {
 /// The variant that a test knows it made.
 pub(crate) trait AsSpec {
     fn as_file(&mut self) -> &mut FileSpec;
+    fn as_registry(&mut self) -> &mut RegistrySpec;
     fn as_directory(&mut self) -> &mut DirectorySpec;
     fn as_package(&mut self) -> &mut PackageSpec;
     fn as_unit(&mut self) -> &mut UnitSpec;
@@ -339,6 +348,9 @@ pub(crate) trait AsSpec {
 impl AsSpec for Resource {
     fn as_file(&mut self) -> &mut FileSpec {
         if let Spec::File(file) = &mut self.spec { file } else { panic!("no file") }
+    }
+    fn as_registry(&mut self) -> &mut RegistrySpec {
+        if let Spec::Registry(registry) = &mut self.spec { registry } else { panic!("no login") }
     }
     fn as_directory(&mut self) -> &mut DirectorySpec {
         if let Spec::Directory(directory) = &mut self.spec { directory } else { panic!("no directory") }
@@ -409,6 +421,8 @@ pub(crate) fn planned_with(
 pub(crate) fn short(action: &Action) -> String {
     match action {
         Action::WriteFile { path, .. } => format!("write {path}"),
+        Action::SetLogin { server, user, .. } => format!("log in at {server} as {user}"),
+        Action::RemoveLogin { server } => format!("log out of {server}"),
         Action::WriteSecret { path, secret, .. } => format!("write secret {} to {path}", secret.name),
         Action::SetAccess { path, access } => {
             format!("access {path} {}:{} {}", access.uid, access.gid, access.mode)

@@ -61,7 +61,7 @@ impl Service<'_> {
                     project.reader.idle("volumes", &volume.at, format!("`{option}` says nothing on Linux"));
                 }
                 "shared" | "slave" | "private" | "rshared" | "rslave" | "rprivate" => {
-                    propagation = Some(option);
+                    propagation = Some(option)
                 }
                 _ => project.reader.lacks(
                     "volumes",
@@ -96,7 +96,7 @@ impl Service<'_> {
                 "type" | "source" | "target" | "read_only" => {}
                 _ if is_extension(key) || value.is_null() => {}
                 "consistency" => {
-                    project.reader.idle("volumes.consistency", &key.at, "it says nothing on Linux");
+                    project.reader.idle("volumes.consistency", &key.at, "it says nothing on Linux")
                 }
                 "bind" => {
                     for (key, value) in project.reader.entries(value) {
@@ -146,7 +146,7 @@ impl Service<'_> {
                 self.mount(project, &mount.target, Table::default().with("tmpfs", size, &place), at);
             }
             Some(other) => {
-                project.reader.lacks("volumes.type", &node.at, format!("`{other}` has no equivalent"));
+                project.reader.lacks("volumes.type", &node.at, format!("`{other}` has no equivalent"))
             }
         }
     }
@@ -291,10 +291,6 @@ impl Project<'_> {
             );
             return None;
         };
-        let sealed = self.setting.secrets.get(&name.text).filter(|_| secret).cloned();
-        if let Some(sealed) = sealed {
-            return self.content_secret(name, &definition, &sealed);
-        }
         let mut host = None;
         for (key, value) in self.reader.entries(&definition) {
             match key.text.as_str() {
@@ -310,7 +306,7 @@ impl Project<'_> {
                     }
                 }
                 "name" | "labels" => {
-                    self.reader.idle(&format!("{section}.{}", key.text), &key.at, "only a Swarm keeps them");
+                    self.reader.idle(&format!("{section}.{}", key.text), &key.at, "only a Swarm keeps them")
                 }
                 _ if is_extension(key) => {}
                 what => self.reader.lacks(&format!("{section}.{what}"), &key.at, "it has no equivalent"),
@@ -333,23 +329,20 @@ impl Project<'_> {
         Some(brought.host)
     }
 
-    /// A secret of the fleet, at the place that the file names for it.
-    fn content_secret(&mut self, name: &Text, definition: &Node, sealed: &str) -> Option<String> {
-        let named = definition.get("file").and_then(|file| self.reader.text(file));
-        let relative = match named {
-            Some(path) if !path.text.starts_with('/') => self.relative(&path)?,
-            _ => format!(".secrets/{}", name.text),
-        };
-        let file = Table::default().with("secret", sealed, &name.at).with("mode", "0444", &name.at);
-        self.put_file(&relative, file, true, &name.at);
-        Some(format!("{}/{relative}", self.setting.directory))
-    }
-
     fn content_text(&mut self, section: &str, name: &Text, key: &Key, node: &Node) -> Option<String> {
         let text = self.reader.text(node)?;
-        let content = match key.text.as_str() {
-            "content" => text.text,
-            _ => self.variable(&text)?,
+        let content = if key.text == "content" {
+            text.text
+        } else {
+            match self.setting.variables.get(&text.text) {
+                Some(value) => value.clone(),
+                None => {
+                    let problem =
+                        Problem::new("E_MISSING_VARIABLE", format!("nothing gives `{}` a value", text.text));
+                    self.reader.report(&text.at, problem.remedy("give it one in `variables` or `env_file`"));
+                    return None;
+                }
+            }
         };
         let secret = section == "secrets";
         let mut file = Table::default().with("content", content, &text.at);

@@ -110,9 +110,7 @@ impl Item {
                 .map_or_else(|_no_number| DeValue::String(Cow::Borrowed(number)), Spanned::into_inner),
             Value::List(items) => {
                 let mut list = DeArray::new();
-                for item in items {
-                    list.push(item.toml());
-                }
+                items.iter().for_each(|item| list.push(item.toml()));
                 DeValue::Array(list)
             }
         };

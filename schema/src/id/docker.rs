@@ -68,6 +68,22 @@ name!(
     }
 );
 
+name!(
+    /// A registry, as it stands in front of an image's name: `registry.example.com:5000`; Docker's own is `docker.io`.
+    RegistryName,
+    "registry",
+    |text| {
+        let ok = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b':' | b'[' | b']');
+        if text.is_empty() || text.len() > 255 || !text.bytes().all(ok) {
+            return Err("write it as it stands in front of an image's name, as in 'registry.example.com:5000'");
+        }
+        if text != "localhost" && !text.contains(['.', ':']) {
+            return Err("it must have a '.' or a port, or it could not be told from an image's name");
+        }
+        Ok(())
+    }
+);
+
 fn is_hex(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
@@ -101,6 +117,16 @@ impl ImageReference {
     /// Whether it can only ever mean one image.
     pub fn is_pinned(&self) -> bool {
         self.digest().is_some() || self.id().is_some()
+    }
+
+    /// The registry that it comes from; none for an id.
+    pub fn registry(&self) -> Option<RegistryName> {
+        if self.id().is_some() {
+            return None;
+        }
+        let named = self.0.split_once('@').map_or(self.as_str(), |(named, _)| named);
+        let registry = split_registry(split_tag(named).0).0.unwrap_or("docker.io");
+        registry.to_ascii_lowercase().parse().ok()
     }
 
     /// The repository as the engine lists it: `nginx` for `docker.io/library/nginx:1.27`. None for an id.

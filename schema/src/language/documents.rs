@@ -2,8 +2,8 @@
 
 use super::{
     kinds::{
-        ComposeTable, ConfigTable, ContainerTable, DirectoryTable, FileTable, HealthTable, ImageTable,
-        NetworkTable, NodeTable, PackageTable, SecretObjectTable, ServiceTable, SymlinkTable, UnitTable,
+        ConfigTable, ContainerTable, DirectoryTable, FileTable, HealthTable, ImageTable, NetworkTable,
+        NodeTable, PackageTable, RegistryTable, SecretObjectTable, ServiceTable, SymlinkTable, UnitTable,
         VolumeTable,
     },
     values::PackageName,
@@ -16,7 +16,7 @@ use crate::{
         field::{List, Map, Whole},
         table::table,
     },
-    id::{GroupName, RoleName, SecretName, VariableName},
+    id::{GroupName, RegistryName, RoleName, SecretName, VariableName},
     state::OnFailure,
 };
 
@@ -49,8 +49,8 @@ table! {
         secret: Map<ObjectName, SecretObjectTable>,
         /// Nodes of the Swarm, by their host names.
         node: Map<ObjectName, NodeTable>,
-        /// Compose files, by their projects' names.
-        compose: Map<ObjectName, ComposeTable>,
+        /// Logins at registries of images, by the registries.
+        registry: Map<RegistryName, RegistryTable>,
     }
 }
 

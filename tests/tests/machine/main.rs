@@ -4,7 +4,6 @@
 
 mod attacks;
 mod bad_days;
-mod compose;
 mod docker;
 mod drift;
 mod host;
@@ -15,7 +14,9 @@ mod last_good;
 mod package_lifecycle;
 mod packages;
 mod quiet;
+mod registry;
 mod rollback;
+mod secrets;
 mod site;
 mod status;
 mod surroundings;

@@ -83,6 +83,8 @@ impl Barrier {
             },
             Action::WriteFile { .. }
             | Action::WriteSecret { .. }
+            | Action::SetLogin { .. }
+            | Action::RemoveLogin { .. }
             | Action::SetAccess { .. }
             | Action::MakeDirectory { .. }
             | Action::MakeSymlink { .. }

@@ -9,7 +9,7 @@ use holdfast_schema::{
 
 use crate::{
     host::{
-        UNIT_FILES,
+        UNIT_FILES, logins,
         watch::{Culprit, Interest, Touched, Watched},
     },
     kinds,
@@ -58,9 +58,8 @@ pub fn watched(state: &HostState) -> Watched {
             | Spec::Service(_)
             | Spec::Config(_)
             | Spec::Secret(_)
-            | Spec::Node(_)
-            | Spec::Compose(_) => watched.docker = true,
-            Spec::File(_) | Spec::Directory(_) | Spec::Symlink(_) => {}
+            | Spec::Node(_) => watched.docker = true,
+            Spec::File(_) | Spec::Directory(_) | Spec::Symlink(_) | Spec::Registry(_) => {}
         }
     }
     watched
@@ -91,7 +90,7 @@ pub fn concerned(state: &HostState, touched: &Touched) -> BTreeSet<ResourceId> {
                 || (directory.purge && parents.contains(directory.path.as_str()))
         }
         Spec::File(_) => accounts || any_path(spec, &is_touched),
-        Spec::Symlink(_) => any_path(spec, &is_touched),
+        Spec::Symlink(_) | Spec::Registry(_) => any_path(spec, &is_touched),
         // One list serves them all.
         Spec::Image(_)
         | Spec::Network(_)
@@ -100,8 +99,7 @@ pub fn concerned(state: &HostState, touched: &Touched) -> BTreeSet<ResourceId> {
         | Spec::Service(_)
         | Spec::Config(_)
         | Spec::Secret(_)
-        | Spec::Node(_)
-        | Spec::Compose(_) => touched.docker,
+        | Spec::Node(_) => touched.docker,
     };
     let mut concerned: BTreeSet<ResourceId> = state
         .resources
@@ -166,6 +164,7 @@ fn paths(spec: &Spec, tell: &mut dyn FnMut(&AbsolutePath)) {
         Spec::Directory(directory) => tell(&directory.path),
         Spec::Symlink(link) => tell(&link.path),
         Spec::Unit(_) => kinds::claims(spec, &mut |path, _digest| tell(path)),
+        Spec::Registry(_) => logins::PATH.parse().iter().for_each(tell),
         Spec::Package(_)
         | Spec::Image(_)
         | Spec::Network(_)
@@ -174,7 +173,6 @@ fn paths(spec: &Spec, tell: &mut dyn FnMut(&AbsolutePath)) {
         | Spec::Service(_)
         | Spec::Config(_)
         | Spec::Secret(_)
-        | Spec::Node(_)
-        | Spec::Compose(_) => {}
+        | Spec::Node(_) => {}
     }
 }

@@ -136,7 +136,9 @@ impl From<&HostError> for Failure {
             // What a registry or the engine says may quote what was asked of it.
             HostError::Docker { tried, .. } => format!("{tried} failed"),
             HostError::Service { service, what, .. } => format!("service {service}: {what}"),
-            HostError::ImagePull { image, .. } => format!("the image {image} could not be pulled"),
+            HostError::ImagePull { image, why, .. } => {
+                format!("the image {image} could not be pulled: {why}")
+            }
             _ => detail.clone(),
         };
         Self { code: error.code(), message, detail, remedy: error.remedy(), retry: error.retry() }

@@ -6,13 +6,15 @@ use std::{
     sync::Arc,
 };
 
-use holdfast_schema::{AbsolutePath, ContentSource, ImageReference, UnitName, spec::SecretReference};
+use holdfast_schema::{
+    AbsolutePath, ContentSource, ImageReference, UnitName, id::RegistryName, spec::SecretReference,
+};
 use serde_json::Value;
 
 use crate::{
     host::{
-        ContainerNow, Entry, HostError, ImageNow, Look, NetworkNow, Node, ObjectNow, Offered, PackageNow,
-        Read, Sealed, SecretNow, ServiceNow, SwarmNow, SwarmObject, UnitNow, VolumeNow, Wanted,
+        ContainerNow, Entry, HostError, ImageNow, LoginNow, Look, NetworkNow, Node, ObjectNow, Offered,
+        PackageNow, Read, Sealed, SecretNow, ServiceNow, SwarmNow, SwarmObject, UnitNow, VolumeNow, Wanted,
     },
     plan::{Action, DockerAction, step::PackageTransaction},
 };
@@ -106,6 +108,10 @@ impl<H: Read> Read for Foresight<'_, H> {
         if self.is_gone(path) { Ok(None) } else { self.host.sealed(path, limit).await }
     }
 
+    async fn login(&self, server: &RegistryName) -> Result<LoginNow, HostError> {
+        self.host.login(server).await
+    }
+
     async fn user(&self, name: &str) -> Result<Option<u32>, HostError> {
         self.host.user(name).await
     }
@@ -136,14 +142,6 @@ impl<H: Read> Read for Foresight<'_, H> {
 
     async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError> {
         self.host.inspect(listed).await
-    }
-
-    async fn labelled_containers(
-        &self,
-        label: &str,
-        value: &str,
-    ) -> Result<BTreeMap<String, ContainerNow>, HostError> {
-        self.host.labelled_containers(label, value).await
     }
 
     async fn network(&self, name: &str) -> Result<Option<NetworkNow>, HostError> {

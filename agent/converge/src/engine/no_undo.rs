@@ -6,7 +6,7 @@ use holdfast_schema::{KindName, ResourceId};
 
 use super::record::{LARGEST_KEPT, large_file, tree};
 use crate::{
-    host::{Look, Node, PackageNow, Read},
+    host::{Look, Node, PackageNow, Read, secrets::LARGEST_SEALED},
     plan::{Action, DockerAction, Preview, Step},
 };
 
@@ -16,10 +16,14 @@ pub(super) async fn of_step(step: &Step, host: &impl Read) -> Option<String> {
         Action::WriteFile { path, .. }
         | Action::WriteSecret { path, .. }
         | Action::MakeSymlink { path, .. }
-        | Action::RemovePath { path } => match host.node(path, Look::Metadata).await {
-            Ok(Node::File { stat, .. }) if stat.size > LARGEST_KEPT => Some(not_kept(&large_file(stat.size))),
-            _ => None,
-        },
+        | Action::RemovePath { path } => {
+            let is_secret = matches!(step.action, Action::WriteSecret { .. });
+            let largest = if is_secret { LARGEST_SEALED } else { LARGEST_KEPT };
+            match host.node(path, Look::Metadata).await {
+                Ok(Node::File { stat, .. }) if stat.size > largest => Some(not_kept(&large_file(stat.size))),
+                _ => None,
+            }
+        }
         Action::RemoveTree { path } => tree(path, host).await.ok()?.err().as_deref().map(not_kept),
         Action::Packages(transaction) if !transaction.purge.is_empty() => {
             Some("what it keeps in configuration files and elsewhere goes with it".to_owned())

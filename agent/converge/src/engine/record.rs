@@ -15,6 +15,7 @@ use super::{Failure, foresight::Foresight, run::Run};
 use crate::{
     host::{
         ContainerWas, HostError, Look, NetworkWas, Node, PackageNow, Read, Sealed, ServiceWas, Stat, Write,
+        logins, secrets::LARGEST_SEALED,
     },
     journal::{Before, Journal, Record, Target, Was},
     kinds::{self, Around, marks},
@@ -137,7 +138,10 @@ async fn look_before(
     let Some(target) = Target::of(&step.action) else { return Ok(()) };
     match &target {
         Target::Path(path) => {
-            let secret = matches!(step.action, Action::WriteSecret { .. });
+            let secret = matches!(
+                step.action,
+                Action::WriteSecret { .. } | Action::SetLogin { .. } | Action::RemoveLogin { .. }
+            ) || path.as_str() == logins::PATH;
             before_path(&step.resource, (path, secret), host, (ledger, journal), records).await
         }
         Target::Tree(path) => {
@@ -304,8 +308,11 @@ async fn what_is_there(
         Node::Directory { stat } => Was::Directory { access: access(stat) },
         Node::Symlink { target, .. } => Was::Symlink { target: target.clone() },
         Node::Other { what } => Was::NotKept { what: (*what).to_owned() },
+        Node::File { stat, .. } if secret && stat.size > LARGEST_SEALED => {
+            Was::NotKept { what: large_file(stat.size) }
+        }
         Node::File { stat, .. } if stat.size > LARGEST_KEPT => Was::NotKept { what: large_file(stat.size) },
-        Node::File { stat, .. } if secret => match host.sealed(path, LARGEST_KEPT).await? {
+        Node::File { stat, .. } if secret => match host.sealed(path, LARGEST_SEALED).await? {
             None => changed(),
             Some(Sealed { name, bytes, digest }) => {
                 let sealed = Content { sha256: keep(&bytes)?, size: bytes.len() as u64 };

@@ -108,6 +108,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "check the reference, the registry, and that the host may read it; the engine's words are in the agent's journal",
     ),
     (
+        "E_REGISTRY_LOGIN",
+        "a registry of images refuses the login that the host has there, or asks for one and there is none",
+        "declare the login with `[registry]`, or correct its user and its secret; what the registry says is in the agent's journal",
+    ),
+    (
         "E_CONTAINER",
         "a container was started and ended by itself, or its health check did not succeed in time",
         "see `docker logs` and `docker inspect` for the container",
@@ -320,11 +325,21 @@ pub enum HostError {
         /// What the engine said.
         reason: String,
     },
+    /// A registry of images refused a login.
+    #[error("the registry {server} refuses the login of {user}")]
+    LoginRefused {
+        /// Which registry.
+        server: String,
+        /// Whose login.
+        user: String,
+    },
     /// An image could not be brought from its registry.
     #[error("pull the image {image}: {reason}")]
     ImagePull {
         /// Which image.
         image: String,
+        /// What that means.
+        why: PullTrouble,
         /// What the engine said.
         reason: String,
     },
@@ -366,6 +381,61 @@ pub enum HostError {
     },
 }
 
+/// What keeps an image from being pulled, in words that may leave the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PullTrouble {
+    /// The registry wants a login, or another one.
+    #[error("the registry does not give it to the login that the host has there")]
+    Denied,
+    /// The registry has no such image.
+    #[error("the registry does not have it")]
+    NotFound,
+    /// The registry does not answer, or ended in the middle.
+    #[error("the registry cannot be reached, or ended in the middle")]
+    Unreachable,
+    /// What came is not what it should be.
+    #[error("what the registry sent is damaged")]
+    Damaged,
+    /// The engine has no room for it.
+    #[error("the engine's disk is full")]
+    DiskFull,
+    /// Something else.
+    #[error("the engine's words are in the agent's journal")]
+    Other,
+}
+
+impl PullTrouble {
+    /// What the engine's words mean. They are no part of its API; what is not known is [`Self::Other`].
+    pub fn of(reason: &str) -> Self {
+        const WORDS: [(PullTrouble, &[&str]); 5] = [
+            (PullTrouble::DiskFull, &["no space left on device", "disk quota exceeded"]),
+            (
+                PullTrouble::Denied,
+                &["unauthorized", "basic auth credentials", "denied", "forbidden", "authentication"],
+            ),
+            (PullTrouble::NotFound, &["manifest unknown", "not found", "name unknown"]),
+            (PullTrouble::Damaged, &["digest", "checksum", "verification failed"]),
+            (
+                PullTrouble::Unreachable,
+                &[
+                    "refused",
+                    "no such host",
+                    "timeout",
+                    "timed out",
+                    "unreachable",
+                    "eof",
+                    "reset by peer",
+                    "x509",
+                    "dial tcp",
+                ],
+            ),
+        ];
+        let reason = reason.to_ascii_lowercase();
+        let known = WORDS.iter().find(|(_, words)| words.iter().any(|word| reason.contains(word)));
+        known.map_or(Self::Other, |(trouble, _)| *trouble)
+    }
+}
+
 impl HostError {
     /// The stable, documented code.
     pub fn code(&self) -> &'static str {
@@ -393,6 +463,10 @@ impl HostError {
             Self::Secret { .. } => "E_SECRET",
             Self::DockerGone { .. } => "E_DOCKER_GONE",
             Self::Docker { .. } => "E_DOCKER",
+            Self::ImagePull { why: PullTrouble::DiskFull, .. } => "E_DISK_FULL",
+            Self::ImagePull { why: PullTrouble::Denied, .. } | Self::LoginRefused { .. } => {
+                "E_REGISTRY_LOGIN"
+            }
             Self::ImagePull { .. } => "E_IMAGE_PULL",
             Self::Container { .. } => "E_CONTAINER",
             Self::NoSwarm { .. } => "E_NO_SWARM",
@@ -423,6 +497,7 @@ impl HostError {
             | Self::DockerGone { .. }
             | Self::Docker { .. }
             | Self::ImagePull { .. }
+            | Self::LoginRefused { .. }
             | Self::Container { .. }
             | Self::NoSwarm { .. }
             | Self::NoQuorum { .. }
@@ -472,6 +547,12 @@ impl HostError {
                 Some("check `systemctl status docker`, or declare the package that brings the engine")
             }
             Self::Docker { .. } => Some("its words are in the agent's journal; the next pass tries again"),
+            Self::LoginRefused { .. } | Self::ImagePull { why: PullTrouble::Denied, .. } => {
+                Some("declare the login with `[registry]`, or correct its user and its secret")
+            }
+            Self::ImagePull { why: PullTrouble::DiskFull, .. } => {
+                Some("free some space where the Docker engine keeps images, usually /var/lib/docker")
+            }
             Self::ImagePull { .. } => Some(
                 "check the reference, the registry, and that the host may read it; see the agent's journal",
             ),

@@ -10,15 +10,16 @@ use std::{
 };
 
 use holdfast_schema::{
-    AbsolutePath, ContentSource, FileMode, ImageReference, Sha256, UnitName, spec::SecretReference,
+    AbsolutePath, ContentSource, FileMode, ImageReference, Sha256, UnitName, id::RegistryName,
+    spec::SecretReference,
 };
-use holdfast_secrets::keyed_digest;
+use holdfast_secrets::{Secret, keyed_digest};
 use serde_json::Value;
 
 use super::{
-    ContainerNow, Entry, Expected, HostError, ImageNow, Look, NetworkNow, Node, ObjectNow, Offered,
+    ContainerNow, Entry, Expected, HostError, ImageNow, LoginNow, Look, NetworkNow, Node, ObjectNow, Offered,
     PackageNow, Read, Sealed, SecretNow, ServiceNow, Stat, SwarmNow, SwarmObject, UnitNow, VolumeNow, Wanted,
-    Write, secrets::Secrets,
+    Write, logins, secrets::Secrets,
 };
 use crate::plan::{Action, DockerAction};
 
@@ -259,7 +260,16 @@ impl Read for FakeHost {
         let look = self.look();
         let Node::File { stat, .. } = look.node(path, Look::Metadata) else { return Ok(None) };
         let Some(bytes) = look.content(path.as_str()) else { return Ok(None) };
-        look.secrets.seal(path, &bytes, &stat).map(Some)
+        look.secrets.seal(path, &Secret::new(bytes.to_vec()), &stat).map(Some)
+    }
+
+    async fn login(&self, server: &RegistryName) -> Result<LoginNow, HostError> {
+        let (look, path) = (self.look(), logins::PATH.parse().unwrap());
+        let node = look.node(&path, Look::Metadata);
+        let Some(config) = look.content(logins::PATH) else { return Ok(LoginNow { node, known: None }) };
+        let digests = look.secrets.digest_key(&path)?;
+        let known = logins::known(&Secret::new(config.to_vec()), server, &digests).unwrap();
+        Ok(LoginNow { node, known })
     }
 
     async fn user(&self, name: &str) -> Result<Option<u32>, HostError> {
@@ -291,14 +301,6 @@ impl Read for FakeHost {
 
     async fn container(&self, name: &str) -> Result<Option<ContainerNow>, HostError> {
         self.look().docker.container(name)
-    }
-
-    async fn labelled_containers(
-        &self,
-        label: &str,
-        value: &str,
-    ) -> Result<BTreeMap<String, ContainerNow>, HostError> {
-        self.look().docker.labelled_containers(label, value)
     }
 
     async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError> {

@@ -8,12 +8,13 @@ use std::{
 };
 
 use holdfast_schema::{
-    AbsolutePath, ContentSource, Contents, ImageReference, Sha256, UnitName, spec::SecretReference,
+    AbsolutePath, ContentSource, Contents, ImageReference, Sha256, UnitName, id::RegistryName,
+    spec::SecretReference,
 };
 use serde_json::Value;
 
 use super::{
-    ContainerNow, Entry, Expected, HostError, ImageNow, Look, NetworkNow, Node, ObjectNow, Offered,
+    ContainerNow, Entry, Expected, HostError, ImageNow, LoginNow, Look, NetworkNow, Node, ObjectNow, Offered,
     PackageNow, Read, Sealed, SecretNow, ServiceNow, SwarmNow, SwarmObject, UnitNow, VolumeNow, Wanted,
     Write,
 };
@@ -120,6 +121,10 @@ impl<H: Read> Read for Faulty<'_, H> {
         self.call()?;
         self.host.sealed(path, limit).await
     }
+    async fn login(&self, server: &RegistryName) -> Result<LoginNow, HostError> {
+        self.call()?;
+        self.host.login(server).await
+    }
     async fn user(&self, name: &str) -> Result<Option<u32>, HostError> {
         self.call()?;
         self.host.user(name).await
@@ -148,14 +153,6 @@ impl<H: Read> Read for Faulty<'_, H> {
     async fn container(&self, name: &str) -> Result<Option<ContainerNow>, HostError> {
         self.call()?;
         self.host.container(name).await
-    }
-    async fn labelled_containers(
-        &self,
-        label: &str,
-        value: &str,
-    ) -> Result<BTreeMap<String, ContainerNow>, HostError> {
-        self.call()?;
-        self.host.labelled_containers(label, value).await
     }
     async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError> {
         self.call()?;

@@ -11,11 +11,13 @@ use std::{
 };
 
 use holdfast_schema::{
-    AbsolutePath, ContentSource, Facts, ImageReference, KindName, ResourceId, Sha256, UnitName,
+    AbsolutePath, ContentSource, Facts, FileMode, ImageReference, KindName, ResourceId, Sha256, UnitName,
+    id::RegistryName,
     spec::{Health, SecretReference},
 };
-use holdfast_secrets::EnvelopeError;
+use holdfast_secrets::{EnvelopeError, Secret};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::{
     ConfigFile, ContainerNow, Entry, Expected, HostError, ImageNow, Look, NetworkNow, Node, ObjectNow,
@@ -25,6 +27,7 @@ use super::{
     docker::Docker,
     facts,
     files::{Digest, Editor, Files, NewFile, Tree},
+    logins::{self, LoginNow},
     outside::{self, Outside, Unsuccessful},
     packages::{Installer, Packages},
     probe,
@@ -35,7 +38,7 @@ use super::{
 };
 use crate::plan::{
     Action, DockerAction,
-    step::{OWN_PACKAGE, UnitVerb},
+    step::{OWN_PACKAGE, Owned, UnitVerb},
 };
 
 #[cfg(test)]
@@ -110,6 +113,14 @@ impl ReadOnlyHost {
         Ok(&machine.systemd)
     }
 
+    /// What the engine is to be told of the login with which it pulls an image.
+    fn login_for(&self, image: &ImageReference) -> Result<Option<Zeroizing<String>>, HostError> {
+        match self.files.secret(&logins_path()?, logins::LARGEST)? {
+            Some((config, _)) => logins::for_image(&config, image).map_err(|why| unreadable_logins(&why)),
+            None => Ok(None),
+        }
+    }
+
     fn docker(&self) -> Result<&Docker, HostError> {
         let machine = self.machine.as_ref().ok_or_else(|| unsupported("managing what Docker keeps"))?;
         Ok(&machine.docker)
@@ -174,7 +185,12 @@ impl LocalHost {
             }
             _ => Err(unsupported("opening a secret for something else")),
         };
-        self.read.docker()?.run(action, expects, contents, &open).await
+        let login = match action.pulls() {
+            Some(image) => self.read.login_for(&image)?,
+            None => None,
+        };
+        let login = login.as_deref().map(String::as_str);
+        self.read.docker()?.run(action, expects, contents, &open, login).await
     }
 
     /// See [`ReadOnlyHost::facts`].
@@ -202,6 +218,27 @@ impl LocalHost {
     /// Has the old agent put back, which ends this one.
     pub async fn fire_rescue(&self) -> Result<(), HostError> {
         self.rescue.fire(&self.outside).await
+    }
+
+    /// Puts the file of logins in place, changed, for root alone.
+    async fn change_logins(
+        &self,
+        expects: &Expected,
+        change: impl FnOnce(Option<&Secret>) -> Result<Secret, serde_json::Error>,
+    ) -> Result<(), HostError> {
+        let path = logins_path()?;
+        let config = self.read.files.secret(&path, logins::LARGEST)?.map(|(config, _)| config);
+        let changed = change(config.as_ref()).map_err(|why| unreadable_logins(&why))?;
+        let (uid, gid) = (0, 0);
+        if let Some(directory) = path.parent()
+            && self.read.files.node(&directory, Digest::None)? == Node::Absent
+        {
+            let access = Owned { uid, gid, mode: FileMode::new(0o700) };
+            self.editor.make_directory(&directory, &access, &Expected::Nothing)?;
+        }
+        let access = Owned { uid, gid, mode: FileMode::new(0o600) };
+        let new = NewFile { bytes: changed.expose(), access, validate: None, sensitive: true };
+        self.editor.write_file(&path, &new, expects).await
     }
 
     fn over(read: ReadOnlyHost, outside: Outside, installer: Option<Installer>) -> Self {
@@ -255,9 +292,19 @@ impl Read for ReadOnlyHost {
     }
 
     async fn sealed(&self, path: &AbsolutePath, limit: u64) -> Result<Option<Sealed>, HostError> {
-        let Node::File { stat, .. } = self.files.node(path, Digest::None)? else { return Ok(None) };
-        let Some(bytes) = self.files.bytes(path, limit)? else { return Ok(None) };
-        self.secrets.seal(path, &bytes, &stat).map(Some)
+        let found = self.files.secret(path, limit)?;
+        found.map(|(secret, stat)| self.secrets.seal(path, &secret, &stat)).transpose()
+    }
+
+    async fn login(&self, server: &RegistryName) -> Result<LoginNow, HostError> {
+        let path = logins_path()?;
+        let node = self.files.node(&path, Digest::None)?;
+        let Some((config, _)) = self.files.secret(&path, logins::LARGEST)? else {
+            return Ok(LoginNow { node, known: None });
+        };
+        let digests = self.secrets.digest_key(&path)?;
+        let known = logins::known(&config, server, &digests).map_err(|why| unreadable_logins(&why))?;
+        Ok(LoginNow { node, known })
     }
 
     async fn user(&self, name: &str) -> Result<Option<u32>, HostError> {
@@ -293,14 +340,6 @@ impl Read for ReadOnlyHost {
 
     async fn container(&self, name: &str) -> Result<Option<ContainerNow>, HostError> {
         Box::pin(self.docker()?.container(name)).await
-    }
-
-    async fn labelled_containers(
-        &self,
-        label: &str,
-        value: &str,
-    ) -> Result<BTreeMap<String, ContainerNow>, HostError> {
-        Box::pin(self.docker()?.labelled_containers(label, value)).await
     }
 
     async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError> {
@@ -373,6 +412,10 @@ impl Read for LocalHost {
         self.read.sealed(path, limit).await
     }
 
+    async fn login(&self, server: &RegistryName) -> Result<LoginNow, HostError> {
+        self.read.login(server).await
+    }
+
     async fn user(&self, name: &str) -> Result<Option<u32>, HostError> {
         self.read.user(name).await
     }
@@ -399,14 +442,6 @@ impl Read for LocalHost {
 
     async fn container(&self, name: &str) -> Result<Option<ContainerNow>, HostError> {
         self.read.container(name).await
-    }
-
-    async fn labelled_containers(
-        &self,
-        label: &str,
-        value: &str,
-    ) -> Result<BTreeMap<String, ContainerNow>, HostError> {
-        self.read.labelled_containers(label, value).await
     }
 
     async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError> {
@@ -474,6 +509,15 @@ impl Write for LocalHost {
                 let new = NewFile { bytes: secret.expose(), access: *access, validate, sensitive: true };
                 self.editor.write_file(path, &new, expects).await
             }
+            Action::SetLogin { server, user, password } => {
+                let resource = ResourceId::new(KindName::Registry, server.as_str());
+                let (_, password) = self.read.secrets.disclose(password, &resource, contents)?;
+                Box::pin(self.read.docker()?.log_in(server, user, &password)).await?;
+                self.change_logins(expects, |config| logins::with(config, server, user, &password)).await
+            }
+            Action::RemoveLogin { server } => {
+                self.change_logins(expects, |config| logins::without(config, server)).await
+            }
             Action::SetAccess { path, access } => self.editor.set_access(path, access, expects),
             Action::MakeDirectory { path, access } => self.editor.make_directory(path, access, expects),
             Action::MakeSymlink { path, target } => self.editor.make_symlink(path, target, expects),
@@ -518,6 +562,20 @@ impl Write for LocalHost {
 
     async fn sweep(&self, directories: &BTreeSet<AbsolutePath>) -> Result<(), HostError> {
         directories.iter().try_for_each(|directory| self.editor.sweep(directory))
+    }
+}
+
+/// The file that root's logins at registries are in.
+fn logins_path() -> Result<AbsolutePath, HostError> {
+    logins::PATH.parse().map_err(|_never| unsupported("logging in at registries"))
+}
+
+fn unreadable_logins(why: &serde_json::Error) -> HostError {
+    // The reason of a reader of JSON can quote what it read.
+    let what = format!("it is not what the docker command writes, see line {}", why.line());
+    HostError::Io {
+        tried: format!("read {}", logins::PATH),
+        source: io::Error::new(io::ErrorKind::InvalidData, what),
     }
 }
 

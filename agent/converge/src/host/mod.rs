@@ -6,7 +6,8 @@ use std::{
 };
 
 use holdfast_schema::{
-    AbsolutePath, ContentSource, FileMode, ImageReference, Sha256, UnitName, spec::SecretReference,
+    AbsolutePath, ContentSource, FileMode, ImageReference, Sha256, UnitName, id::RegistryName,
+    spec::SecretReference,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,6 +24,7 @@ pub(crate) mod fake;
 pub(crate) mod faulty;
 mod files;
 mod local;
+pub(crate) mod logins;
 mod outside;
 mod packages;
 pub mod probe;
@@ -37,6 +39,7 @@ pub use docker::{
 };
 pub use error::{HostError, Retry};
 pub use local::{LocalHost, ReadOnlyHost};
+pub use logins::LoginNow;
 pub use rescue::Rescue;
 pub use secrets::{KEY, Sealed, SecretError, SecretNow};
 
@@ -75,6 +78,9 @@ pub trait Read {
     /// A file's bytes encrypted to this host alone, to keep what may be a secret; `None` if it is no regular file.
     async fn sealed(&self, path: &AbsolutePath, limit: u64) -> Result<Option<Sealed>, HostError>;
 
+    /// Who root is logged in as at a registry of images.
+    async fn login(&self, server: &RegistryName) -> Result<LoginNow, HostError>;
+
     /// The uid of a user by name or decimal number; `None` if there is no such user.
     async fn user(&self, name: &str) -> Result<Option<u32>, HostError>;
 
@@ -98,13 +104,6 @@ pub trait Read {
 
     /// All that the Docker engine says of a container, as its API has it. Kept while the list tells the same.
     async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError>;
-
-    /// The containers that carry this label with this value, by their names, from one list of all.
-    async fn labelled_containers(
-        &self,
-        label: &str,
-        value: &str,
-    ) -> Result<BTreeMap<String, ContainerNow>, HostError>;
 
     /// A network of the Docker engine by its name, from one list of all.
     async fn network(&self, name: &str) -> Result<Option<NetworkNow>, HostError>;

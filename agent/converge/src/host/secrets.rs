@@ -25,13 +25,16 @@ use holdfast_secrets::{
 };
 use zeroize::Zeroizing;
 
-use super::{HostError, Stat};
+use super::{HostError, Stat, logins};
 
 /// Where the host's key lies, seen from its root directory.
 pub const KEY: &str = "etc/holdfast/age_key";
 
 /// What the key for digests is derived for.
 const DIGESTS: &str = "digests of secrets";
+
+/// A larger file is not kept when it held a secret, in bytes: room is left for the envelope.
+pub(crate) const LARGEST_SEALED: u64 = (age::LONGEST_CONTENT - (16 << 10)) as u64;
 
 /// The longest key file that is read, in bytes.
 const LONGEST_KEY: usize = 4096;
@@ -84,6 +87,8 @@ pub struct SecretNow {
     pub digest: Sha256,
     /// Its digest under a key that is sealed in with it: the same on every host that can read it.
     pub shared: Sha256,
+    /// The digest under this host's own key of the secret without a line end behind it.
+    pub line: Sha256,
     /// Where it may go.
     envelope: Envelope,
 }
@@ -168,8 +173,9 @@ impl Secrets {
             return Ok(Arc::clone(known));
         }
         let (envelope, secret) = self.open(reference, contents)?;
-        let digest = secret.digest(&self.key_for(reference)?.digests);
-        let now = Arc::new(SecretNow { digest, shared: envelope.shared_digest(&secret), envelope });
+        let digests = &self.key_for(reference)?.digests;
+        let (digest, line) = (secret.digest(digests), keyed_digest(digests, logins::line(&secret)));
+        let now = Arc::new(SecretNow { digest, shared: envelope.shared_digest(&secret), line, envelope });
         self.known.borrow_mut().insert(reference.clone(), Arc::clone(&now));
         Ok(now)
     }
@@ -208,7 +214,12 @@ impl Secrets {
     }
 
     /// Encrypts what a file holds to this host, so that it can be kept and only be put back where it was.
-    pub(super) fn seal(&self, path: &AbsolutePath, bytes: &[u8], stat: &Stat) -> Result<Sealed, HostError> {
+    pub(super) fn seal(
+        &self,
+        path: &AbsolutePath,
+        secret: &Secret,
+        stat: &Stat,
+    ) -> Result<Sealed, HostError> {
         let key = self.key().map_err(|why| unreadable(path, why))?;
         let name: SecretName = OVERWRITTEN
             .parse()
@@ -225,8 +236,7 @@ impl Secrets {
             generation: 0,
             salt: Salt::random().map_err(no_random)?,
         };
-        let secret = Secret::new(bytes.to_vec());
-        let enclosed = envelope.enclose(&secret);
+        let enclosed = envelope.enclose(secret);
         let sealed = age::seal(&enclosed, &[key.identity.recipient()]).map_err(no_random)?;
         Ok(Sealed { name, bytes: sealed.into_bytes(), digest: keyed_digest(&key.digests, secret.expose()) })
     }

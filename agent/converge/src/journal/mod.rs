@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    host::{ContainerWas, NetworkWas, PackageNow, ServiceWas, Stat, UnitNow},
+    host::{ContainerWas, NetworkWas, PackageNow, ServiceWas, Stat, UnitNow, logins},
     plan::{Action, Step, step::Owned},
 };
 
@@ -185,6 +185,7 @@ impl Target {
             | Action::MakeDirectory { path, .. }
             | Action::MakeSymlink { path, .. }
             | Action::RemovePath { path } => Self::Path(path.clone()),
+            Action::SetLogin { .. } | Action::RemoveLogin { .. } => Self::Path(logins::PATH.parse().ok()?),
             Action::RemoveTree { path } => Self::Tree(path.clone()),
             Action::Packages(_) => Self::Packages,
             Action::EnableUnit { unit, .. }

@@ -20,7 +20,6 @@ use crate::{
 
 pub(crate) mod access;
 mod compare;
-pub(crate) mod compose;
 pub(crate) mod config;
 pub(crate) mod container;
 pub(crate) mod directory;
@@ -33,6 +32,7 @@ pub(crate) mod network;
 pub(crate) mod node;
 pub(crate) mod package;
 mod refusal;
+pub(crate) mod registry;
 pub(crate) mod secret;
 pub(crate) mod service;
 mod swarm;
@@ -144,7 +144,7 @@ pub(crate) async fn examine(
         KindName::Config => look::<config::Config>(id, want, print, around, host).await,
         KindName::Secret => look::<secret::Secret>(id, want, print, around, host).await,
         KindName::Node => look::<node::Node>(id, want, print, around, host).await,
-        KindName::Compose => look::<compose::Compose>(id, want, print, around, host).await,
+        KindName::Registry => look::<registry::Registry>(id, want, print, around, host).await,
     }
 }
 
@@ -192,7 +192,7 @@ pub(crate) fn claims(spec: &Spec, claim: &mut dyn FnMut(&AbsolutePath, Option<Sh
         | Spec::Config(_)
         | Spec::Secret(_)
         | Spec::Node(_)
-        | Spec::Compose(_) => {}
+        | Spec::Registry(_) => {}
     }
 }
 

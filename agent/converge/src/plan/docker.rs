@@ -180,6 +180,17 @@ pub struct NewService {
 }
 
 impl DockerAction {
+    /// The image for which a registry may want a login.
+    pub fn pulls(&self) -> Option<ImageReference> {
+        match self {
+            Self::PullImage { image } => Some(image.clone()),
+            Self::PutService(new) => {
+                new.body.pointer("/TaskTemplate/ContainerSpec/Image").and_then(Value::as_str)?.parse().ok()
+            }
+            _ => None,
+        }
+    }
+
     /// The container that it changes, if it changes one.
     pub fn container(&self) -> Option<&str> {
         match self {

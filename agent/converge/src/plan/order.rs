@@ -144,7 +144,7 @@ impl Removals<'_, '_> {
             | Spec::Config(_)
             | Spec::Secret(_)
             | Spec::Node(_)
-            | Spec::Compose(_) => false,
+            | Spec::Registry(_) => false,
         })
     }
 
@@ -164,7 +164,7 @@ impl Removals<'_, '_> {
             | Spec::Config(_)
             | Spec::Secret(_)
             | Spec::Node(_)
-            | Spec::Compose(_) => false,
+            | Spec::Registry(_) => false,
         })
     }
 

@@ -7,6 +7,7 @@ use std::{
 
 use holdfast_schema::{
     AbsolutePath, FileMode, ResourceId, Sha256, UnitName,
+    id::RegistryName,
     spec::{Content, Health, SecretReference},
 };
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,20 @@ pub enum Action {
         access: Owned,
         /// What must succeed on the staged file first; `{path}` stands for it.
         validate: Option<Vec<String>>,
+    },
+    /// Puts a login at a registry of images among root's, if the registry does not refuse it.
+    SetLogin {
+        /// Which registry.
+        server: RegistryName,
+        /// Whose.
+        user: String,
+        /// The secret that is the password.
+        password: SecretReference,
+    },
+    /// Takes a login out of root's.
+    RemoveLogin {
+        /// At which registry.
+        server: RegistryName,
     },
     /// Changes owner, group or mode of what is there, never through a symlink.
     SetAccess {
@@ -248,6 +263,8 @@ impl Action {
         match self {
             Self::WriteFile { .. }
             | Self::WriteSecret { .. }
+            | Self::SetLogin { .. }
+            | Self::RemoveLogin { .. }
             | Self::SetAccess { .. }
             | Self::MakeDirectory { .. }
             | Self::MakeSymlink { .. }

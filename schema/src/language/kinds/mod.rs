@@ -1,6 +1,5 @@
 //! One table a kind, and how each becomes a [`crate::spec::Spec`].
 
-pub(crate) mod compose;
 pub(crate) mod config;
 pub(crate) mod container;
 pub(crate) mod directory;
@@ -9,13 +8,13 @@ pub(crate) mod image;
 pub(crate) mod network;
 pub(crate) mod node;
 pub(crate) mod package;
+pub(crate) mod registry;
 pub(crate) mod secret;
 pub(crate) mod service;
 pub(crate) mod symlink;
 pub(crate) mod unit;
 pub(crate) mod volume;
 
-pub(crate) use compose::ComposeTable;
 pub(crate) use config::ConfigTable;
 pub(crate) use container::{ContainerTable, HealthcheckTable, LoggingTable, MountTable};
 pub(crate) use directory::DirectoryTable;
@@ -24,6 +23,7 @@ pub(crate) use image::ImageTable;
 pub(crate) use network::NetworkTable;
 pub(crate) use node::NodeTable;
 pub(crate) use package::PackageTable;
+pub(crate) use registry::RegistryTable;
 pub(crate) use secret::SecretObjectTable;
 pub(crate) use service::{ConfigFileTable, PolicyTable, SecretFileTable, ServiceTable, TaskRestartTable};
 pub(crate) use symlink::SymlinkTable;

@@ -57,6 +57,7 @@ impl Graph<'_> {
     ) {
         if let Some(image) = image {
             self.object(after, KindName::Image, image.as_str(), "it is made from it");
+            self.login(after, image);
         }
         for network in networks {
             self.object(after, KindName::Network, network, "it is in it");
@@ -98,6 +99,15 @@ impl Graph<'_> {
         }
     }
 
+    /// What pulls an image comes after the login at its registry.
+    pub(super) fn login(&mut self, after: usize, image: &ImageReference) {
+        let registry =
+            image.registry().map(|registry| ResourceId::new(KindName::Registry, registry.as_str()));
+        if let Some(&before) = registry.and_then(|registry| self.index.get(&registry)) {
+            self.suggest(after, before);
+        }
+    }
+
     /// Everything that the engine keeps comes after the engine.
     pub(super) fn engine(&mut self) {
         let (mut engine, mut kept) = (Vec::new(), Vec::new());
@@ -116,7 +126,7 @@ impl Graph<'_> {
                 | KindName::Config
                 | KindName::Secret
                 | KindName::Node
-                | KindName::Compose => {
+                | KindName::Registry => {
                     kept.push(index);
                     false
                 }

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use holdfast_schema::{ContentSource, ImageReference};
+use holdfast_schema::{ContentSource, ImageReference, id::RegistryName};
+use holdfast_secrets::Secret;
 use hyper::Method;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -14,7 +15,7 @@ use super::{
     service::Open,
 };
 use crate::{
-    host::Expected,
+    host::{Expected, error::PullTrouble, logins},
     plan::docker::{DockerAction, NewContainer},
 };
 
@@ -31,19 +32,20 @@ const ALLOCATED: Duration = Duration::from_secs(20);
 const AGAIN: Duration = Duration::from_millis(100);
 
 impl Docker {
-    /// Does one action.
+    /// Does one action. `login` is what a registry is told, see [`logins::for_image`].
     pub(in crate::host) async fn run(
         &self,
         action: &DockerAction,
         expects: &Expected,
         contents: &dyn ContentSource,
         open: Open<'_>,
+        login: Option<&str>,
     ) -> Result<(), HostError> {
         // Side by side many of these may wait: what they hold should be small.
         let result = if action.is_of_swarm() {
-            Box::pin(self.act_in_swarm(action, expects, contents, open)).await
+            Box::pin(self.act_in_swarm(action, expects, contents, open, login)).await
         } else {
-            self.act(action, expects).await
+            self.act(action, expects, login).await
         };
         self.forget();
         // What the list tells of it may be the same while more has changed.
@@ -51,9 +53,14 @@ impl Docker {
         result
     }
 
-    async fn act(&self, action: &DockerAction, expects: &Expected) -> Result<(), HostError> {
+    async fn act(
+        &self,
+        action: &DockerAction,
+        expects: &Expected,
+        login: Option<&str>,
+    ) -> Result<(), HostError> {
         match action {
-            DockerAction::PullImage { image } => self.pull(image).await,
+            DockerAction::PullImage { image } => self.pull(image, login).await,
             DockerAction::RemoveImage { image } => {
                 let path = format!("/images/{}", encode(image.as_str()));
                 self.delete(&path, &format!("remove the image {image}")).await
@@ -227,8 +234,12 @@ impl Docker {
         self.delete(&path, &format!("remove the container {name}")).await
     }
 
-    async fn pull(&self, image: &ImageReference) -> Result<(), HostError> {
-        let failed = |reason: String| HostError::ImagePull { image: image.to_string(), reason };
+    async fn pull(&self, image: &ImageReference, login: Option<&str>) -> Result<(), HostError> {
+        let failed = |reason: String| HostError::ImagePull {
+            image: image.to_string(),
+            why: PullTrouble::of(&reason),
+            reason,
+        };
         let (Some(repository), Some(tag)) = (image.repository(), image.tag()) else {
             return Err(failed("an image that is named by its id is in no registry".to_owned()));
         };
@@ -241,11 +252,31 @@ impl Docker {
                 error = Some(text.to_owned());
             }
         };
-        let answer = self.client.stream(&path, PULL_PATIENCE, note).await?;
+        let answer = self.client.stream(&path, login, PULL_PATIENCE, note).await?;
         match (answer, error) {
             (Err(refused), _) => Err(failed(refused.message)),
             (Ok(()), Some(error)) => Err(failed(error)),
             (Ok(()), None) => Ok(()),
+        }
+    }
+
+    /// Has the engine try a login. Only a refusal speaks against it: a registry that cannot be reached now may be later.
+    pub(in crate::host) async fn log_in(
+        &self,
+        server: &RegistryName,
+        user: &str,
+        password: &Secret,
+    ) -> Result<(), HostError> {
+        let body = logins::body(server, user, password);
+        match self.client.call(Method::POST, "/auth", Some(&body), LONG).await? {
+            Ok(_) => Ok(()),
+            Err(refused) if PullTrouble::of(&refused.message) == PullTrouble::Denied => {
+                Err(HostError::LoginRefused { server: server.to_string(), user: user.to_owned() })
+            }
+            Err(refused) => {
+                tracing::warn!("the login of {user} at {server} could not be tried: {}", refused.message);
+                Ok(())
+            }
         }
     }
 

@@ -17,6 +17,7 @@ use hyper::{
     Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
     client::conn::http1::{self, SendRequest},
+    header::HeaderValue,
 };
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -138,21 +139,23 @@ impl Client {
     ) -> Result<Answer, HostError> {
         let Version(major, minor) = self.negotiated().await?;
         let path = format!("/v{major}.{minor}{path}");
-        let call = self.once(method, &path, body);
+        let call = self.once(method, &path, body, None);
         timeout(limit, call).await.unwrap_or_else(|_elapsed| Err(self.gone(io::ErrorKind::TimedOut.into())))
     }
 
-    /// The same where the engine may be waiting for others: that it does not answer in time says nothing of the engine.
+    /// The same where the engine may be waiting for others: that it does not answer in time says nothing of the engine. `login`
+    /// is what the engine is to tell a registry.
     pub(super) async fn call_patiently(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
+        login: Option<&str>,
         limit: Duration,
     ) -> Result<Answer, HostError> {
         let Version(major, minor) = self.negotiated().await?;
         let path = format!("/v{major}.{minor}{path}");
-        timeout(limit, self.once(method, &path, body)).await.unwrap_or_else(|_elapsed| {
+        timeout(limit, self.once(method, &path, body, login)).await.unwrap_or_else(|_elapsed| {
             let (socket, source) = (self.socket.display().to_string(), io::ErrorKind::TimedOut.into());
             Err(HostError::DockerGone { socket, source })
         })
@@ -163,17 +166,20 @@ impl Client {
         let Version(major, minor) = self.negotiated().await?;
         let path = format!("/v{major}.{minor}{path}");
         let hung = |_elapsed| self.gone(io::ErrorKind::TimedOut.into());
-        let (sender, response) = timeout(SOON, self.send(Method::GET, &path, None)).await.map_err(hung)??;
+        let (sender, response) =
+            timeout(SOON, self.send(Method::GET, &path, None, None)).await.map_err(hung)??;
         if response.status().is_success() {
             return Ok((response.into_body(), sender));
         }
         Err(self.gone(io::Error::other(response.status().to_string())))
     }
 
-    /// Sends one request and gives each line of the answer to `line` as it comes; `patience` is for the next one.
+    /// Sends one request and gives each line of the answer to `line` as it comes; `patience` is for the next one. `login` is
+    /// what the engine is to tell a registry.
     pub(super) async fn stream(
         &self,
         path: &str,
+        login: Option<&str>,
         patience: Duration,
         mut line: impl FnMut(&[u8]),
     ) -> Result<Result<(), Refused>, HostError> {
@@ -181,7 +187,7 @@ impl Client {
         let path = format!("/v{major}.{minor}{path}");
         let hung = |_elapsed| self.gone(io::ErrorKind::TimedOut.into());
         let (_sender, response) =
-            timeout(patience, self.send(Method::POST, &path, None)).await.map_err(hung)??;
+            timeout(patience, self.send(Method::POST, &path, None, login)).await.map_err(hung)??;
         let status = response.status();
         let mut body = response.into_body();
         let mut rest = Vec::new();
@@ -209,7 +215,7 @@ impl Client {
             return Ok(version);
         }
         let ping = async {
-            let (sender, response) = self.send(Method::GET, "/_ping", None).await?;
+            let (sender, response) = self.send(Method::GET, "/_ping", None, None).await?;
             let version = response.headers().get("api-version").and_then(|version| version.to_str().ok());
             let version = version.and_then(Version::parse);
             self.collect(sender, response).await?.ok();
@@ -228,8 +234,14 @@ impl Client {
         Ok(version)
     }
 
-    async fn once(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, HostError> {
-        let (sender, response) = self.send(method, path, body).await?;
+    async fn once(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        login: Option<&str>,
+    ) -> Result<Answer, HostError> {
+        let (sender, response) = self.send(method, path, body, login).await?;
         self.collect(sender, response).await
     }
 
@@ -238,15 +250,23 @@ impl Client {
         method: Method,
         path: &str,
         body: Option<&Value>,
+        login: Option<&str>,
     ) -> Result<(Connection, Response<Incoming>), HostError> {
         #[cfg(test)]
         self.requests.update(|requests| requests + 1);
         let bytes = body.map(Value::to_string).unwrap_or_default();
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header("Host", "docker")
-            .header("Content-Type", "application/json")
+            .header("Content-Type", "application/json");
+        if let Some(login) = login {
+            let mut told =
+                HeaderValue::from_str(login).map_err(|error| self.gone(io::Error::other(error)))?;
+            told.set_sensitive(true);
+            request = request.header("X-Registry-Auth", told);
+        }
+        let request = request
             .body(Full::new(Bytes::from(bytes)))
             .map_err(|error| self.gone(io::Error::other(error)))?;
         let mut sender = self.connection().await?;

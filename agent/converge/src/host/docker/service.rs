@@ -40,13 +40,14 @@ impl Docker {
         expects: &Expected,
         contents: &dyn ContentSource,
         open: Open<'_>,
+        login: Option<&str>,
     ) -> Result<(), HostError> {
         let swarm = self.ask_swarm().await?;
         if swarm.role != SwarmRole::Leader {
             return Err(HostError::Changed { what: "the leader of the Swarm".to_owned() });
         }
         match action {
-            DockerAction::PutService(new) => self.put_service(new, expects).await,
+            DockerAction::PutService(new) => self.put_service(new, expects, login).await,
             DockerAction::AwaitService { name, within } => {
                 self.tasks_settled(name, Began::Before, *within).await
             }
@@ -64,18 +65,18 @@ impl Docker {
             }
             DockerAction::RemoveSecret { name, .. } => {
                 let path = format!("/secrets/{}", encode(name));
-                self.change(Method::DELETE, &path, None, &format!("remove the secret {name}")).await
+                self.change(Method::DELETE, &path, None, None, &format!("remove the secret {name}")).await
             }
             DockerAction::RemoveConfig { name, .. } => {
                 let path = format!("/configs/{}", encode(name));
-                self.change(Method::DELETE, &path, None, &format!("remove the config {name}")).await
+                self.change(Method::DELETE, &path, None, None, &format!("remove the config {name}")).await
             }
             DockerAction::UpdateNode { name, body } => {
                 let gone = || HostError::Changed { what: format!("the node {name}") };
                 let node = swarm.nodes.get(name).ok_or_else(gone)?;
                 same(expects, Some(&node.version())).ok_or_else(gone)?;
                 let path = format!("/nodes/{}/update?version={}", node.id, node.index);
-                self.change(Method::POST, &path, Some(body), &format!("change the node {name}")).await
+                self.change(Method::POST, &path, Some(body), None, &format!("change the node {name}")).await
             }
             _ => Ok(()),
         }
@@ -91,10 +92,16 @@ impl Docker {
     ) -> Result<(), HostError> {
         let body = json!({ "Name": name, "Labels": labels, "Data": STANDARD.encode(bytes) });
         let path = format!("{}/create", object.path());
-        self.change(Method::POST, &path, Some(&body), &format!("make the {} {name}", object.word())).await
+        self.change(Method::POST, &path, Some(&body), None, &format!("make the {} {name}", object.word()))
+            .await
     }
 
-    async fn put_service(&self, new: &NewService, expects: &Expected) -> Result<(), HostError> {
+    async fn put_service(
+        &self,
+        new: &NewService,
+        expects: &Expected,
+        login: Option<&str>,
+    ) -> Result<(), HostError> {
         let NewService { name, body, within } = new;
         let mut times = 0;
         let body = loop {
@@ -112,7 +119,7 @@ impl Docker {
                 }
             };
             times += 1;
-            match self.change(Method::POST, &path, Some(&body), &tried).await {
+            match self.change(Method::POST, &path, Some(&body), login, &tried).await {
                 // The Swarm itself noted something of it meanwhile.
                 Err(HostError::Changed { .. }) if times < MOST_TRIES => {}
                 Err(error) => return Err(error),
@@ -145,7 +152,7 @@ impl Docker {
         let marking = async {
             self.identify(&mut spec).await?;
             let path = format!("/services/{}/update?version={}", now.id, now.index);
-            self.change(Method::POST, &path, Some(&spec), &format!("mark the service {name}")).await
+            self.change(Method::POST, &path, Some(&spec), None, &format!("mark the service {name}")).await
         };
         if let Err(error) = marking.await {
             tracing::warn!(code = error.code(), "what failed is not remembered in the Swarm: {error}");
@@ -157,7 +164,7 @@ impl Docker {
         same(expects, Some(&now.version()))
             .ok_or_else(|| HostError::Changed { what: format!("the service {name}") })?;
         let path = format!("/services/{}", now.id);
-        self.change(Method::DELETE, &path, None, &format!("remove the service {name}")).await?;
+        self.change(Method::DELETE, &path, None, None, &format!("remove the service {name}")).await?;
         let began = Instant::now();
         // Their networks cannot go before them.
         while began.elapsed() < STOPPING {
@@ -212,10 +219,11 @@ impl Docker {
         method: Method,
         path: &str,
         body: Option<&Value>,
+        login: Option<&str>,
         tried: &str,
     ) -> Result<(), HostError> {
         let removes = method == Method::DELETE;
-        match self.client.call_patiently(method, path, body, SLOWLY).await? {
+        match self.client.call_patiently(method, path, body, login, SLOWLY).await? {
             Err(refused) if removes && refused.is_missing() => Ok(()),
             answer => answer.map(drop).map_err(|refused| refused_by_swarm(refused, tried)),
         }

@@ -462,7 +462,7 @@ impl Docker {
     }
 
     async fn ask_manager<T: DeserializeOwned>(&self, path: &str) -> Result<T, Unwilling> {
-        let answer = self.client.call_patiently(Method::GET, path, None, SLOWLY).await;
+        let answer = self.client.call_patiently(Method::GET, path, None, None, SLOWLY).await;
         let answer = match answer {
             // It answers at once unless it waits for managers that do not.
             Err(HostError::DockerGone { source, .. }) if source.kind() == std::io::ErrorKind::TimedOut => {

@@ -2,11 +2,12 @@
 
 use std::io;
 
-use holdfast_schema::{AbsolutePath, ContentSource, KindName, ResourceId};
+use holdfast_schema::{AbsolutePath, ContentSource, FileMode, KindName, ResourceId};
+use holdfast_secrets::Secret;
 
 use super::{Body, Inner};
 use crate::{
-    host::{Expected, HostError, Look, Node},
+    host::{Expected, HostError, Look, Node, logins},
     plan::{Action, step::Owned},
 };
 
@@ -40,6 +41,15 @@ impl Inner {
                 let (_, secret) = self.secrets.disclose(secret, &resource, contents)?;
                 self.replaceable(path)?;
                 self.own(path, Body::File(secret.expose().into()), *access);
+            }
+            Action::SetLogin { server, user, password } => {
+                let resource = ResourceId::new(KindName::Registry, server.as_str());
+                let (_, password) = self.secrets.disclose(password, &resource, contents)?;
+                self.docker.log_in(server.as_str(), user)?;
+                self.logins(expects, |config| logins::with(config, server, user, &password))?;
+            }
+            Action::RemoveLogin { server } => {
+                self.logins(expects, |config| logins::without(config, server))?;
             }
             Action::SetAccess { path, access } => {
                 self.expect(path, expects)?;
@@ -76,6 +86,20 @@ impl Inner {
             Action::AwaitHealth { unit, .. } => self.healthy(unit)?,
             Action::Docker(action) => self.docker.act(action, expects)?,
         }
+        Ok(())
+    }
+
+    fn logins(
+        &mut self,
+        expects: &Expected,
+        change: impl FnOnce(Option<&Secret>) -> Result<Secret, serde_json::Error>,
+    ) -> Result<(), HostError> {
+        let path: AbsolutePath = logins::PATH.parse().unwrap();
+        self.expect(&path, expects)?;
+        let config = self.content(logins::PATH).map(|bytes| Secret::new(bytes.to_vec()));
+        let changed = change(config.as_ref()).unwrap();
+        let access = Owned { uid: 0, gid: 0, mode: FileMode::new(0o600) };
+        self.own(&path, Body::File(changed.expose().into()), access);
         Ok(())
     }
 

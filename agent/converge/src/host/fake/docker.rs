@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 use super::{FakeSwarm, Inner};
 use crate::{
-    host::{CONFIG_LABEL, ContainerNow, Expected, HostError, ImageNow, NetworkNow, VolumeNow},
+    host::{
+        CONFIG_LABEL, ContainerNow, Expected, HostError, ImageNow, NetworkNow, VolumeNow, error::PullTrouble,
+    },
     plan::docker::{DockerAction, NewContainer},
 };
 
@@ -33,6 +35,8 @@ pub(crate) struct FakeDocker {
     pub(crate) flapping: BTreeSet<String>,
     pub(crate) swarm: FakeSwarm,
     pub(super) made: u32,
+    /// Whether registries refuse every login.
+    pub(crate) refuses_logins: bool,
 }
 
 /// A container.
@@ -56,6 +60,12 @@ impl FakeContainer {
 }
 
 impl FakeDocker {
+    pub(super) fn log_in(&self, server: &str, user: &str) -> Result<(), HostError> {
+        self.answers()?;
+        let (server, user) = (server.to_owned(), user.to_owned());
+        if self.refuses_logins { Err(HostError::LoginRefused { server, user }) } else { Ok(()) }
+    }
+
     pub(super) fn answers(&self) -> Result<(), HostError> {
         if self.gone {
             let source = io::Error::from(io::ErrorKind::ConnectionRefused);
@@ -76,21 +86,6 @@ impl FakeDocker {
             labels: serde_json::from_value(labels).unwrap_or_default(),
             networks: container.networks.keys().cloned().collect(),
         }))
-    }
-
-    pub(super) fn labelled_containers(
-        &self,
-        label: &str,
-        value: &str,
-    ) -> Result<BTreeMap<String, ContainerNow>, HostError> {
-        let mut found = BTreeMap::new();
-        for name in self.containers.keys() {
-            let now = self.container(name)?;
-            found.extend(now.map(|now| (name.clone(), now)));
-        }
-        self.answers()?;
-        found.retain(|_, now| now.labels.get(label).is_some_and(|found| found == value));
-        Ok(found)
     }
 
     fn image_id(&self, body: &Value) -> String {
@@ -176,7 +171,11 @@ impl FakeDocker {
             DockerAction::PullImage { image } => {
                 let Some(id) = self.registry.get(image.as_str()) else {
                     let reason = "manifest unknown, said with secret words".to_owned();
-                    return Err(HostError::ImagePull { image: image.to_string(), reason });
+                    return Err(HostError::ImagePull {
+                        image: image.to_string(),
+                        why: PullTrouble::of(&reason),
+                        reason,
+                    });
                 };
                 self.images.insert(image.to_string(), id.clone());
             }

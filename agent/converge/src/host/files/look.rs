@@ -11,12 +11,15 @@ use std::{
 };
 
 use holdfast_schema::{AbsolutePath, Sha256};
+use holdfast_secrets::Secret;
 use nix::{
     dir::{Dir, Type as EntryType},
     errno::Errno,
     fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat},
     sys::stat::{Mode, fstat},
 };
+
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{Digest, Files, Type, io_error, stage};
 use crate::host::{Entry, HostError, Node, Stat, clock};
@@ -99,6 +102,9 @@ impl Files {
             }
         }
         let sha256 = hasher.finish();
+        if digest.is_keyed() {
+            buffer.zeroize();
+        }
         if self.stat(&fstat(file)?) == *stat {
             self.fingerprints.borrow_mut().put(stat, digest.is_keyed(), sha256, now);
         }
@@ -124,6 +130,24 @@ impl Files {
                 Ok(Some(bytes.into()))
             }
         }
+    }
+
+    /// All of a file that may hold a secret, and its stat; `None` if it is none, or not what it was a moment ago.
+    pub(in crate::host) fn secret(
+        &self,
+        path: &AbsolutePath,
+        limit: u64,
+    ) -> Result<Option<(Secret, Stat)>, HostError> {
+        let Some(directory) = self.parent(path)? else { return Ok(None) };
+        let found = self.lstat(&directory, path.file_name()).map_err(|errno| look_error(path, errno))?;
+        let Some((Type::File, stat)) = found.filter(|(_, stat)| stat.size <= limit) else { return Ok(None) };
+        let opened = open_file(&directory, path.file_name()).map_err(|errno| read_error(path, errno))?;
+        let Opened::File(mut file) = opened else { return Ok(None) };
+        // As large as it is: to grow it would leave a copy behind.
+        let mut bytes = Zeroizing::new(vec![0; usize::try_from(stat.size).unwrap_or(0)]);
+        let whole = file.read_exact(&mut bytes);
+        let same = fstat(&file).map(|raw| self.stat(&raw)) == Ok(stat);
+        Ok((whole.is_ok() && same).then(|| (Secret::new(std::mem::take(&mut *bytes)), stat)))
     }
 
     /// The names in a directory, sorted. What Holdfast itself has staged there is not told.
