@@ -1,4 +1,4 @@
-//! A hundred containers: what a pass over them costs that finds all in order, and what the engine is asked.
+//! A hundred containers, and then a hundred services too: what a pass over them costs that finds all in order, and what the engine is asked.
 
 use std::{fmt::Write as _, time::Instant};
 
@@ -8,6 +8,7 @@ use harness::{Fleet, Host, deb, docker, git_server::WebServer};
 use crate::{AGENT, ONCE, cost, mebibytes, milliseconds, row, spent};
 
 const CONTAINERS: u32 = 100;
+const SERVICES: u32 = 100;
 const PASSES: u32 = 50;
 const IMAGE: &str = "mkdir -p /root/shop/bin && cp /bin/busybox /root/shop/bin/sh && \
     tar -C /root/shop -c . | docker import -c 'CMD [\"/bin/sh\", \"-c\", \"read forever\"]' - shop";
@@ -44,17 +45,41 @@ pub(crate) fn measure() -> Result<()> {
     host.run(&["holdfast", "sync"])?;
 
     let pid = host.property(AGENT, "MainPID")?;
-    let (before, asked) = (spent(&host, &pid)?, requests(&host)?);
-    host.shell(&format!("for i in $(seq {PASSES}); do holdfast sync >/dev/null; done"))?;
-    let each = spent(&host, &pid)?.saturating_sub(before) / PASSES;
-    row("a pass over them with nothing to do, with its poll (CPU)", &milliseconds(each), "50 ms");
-    row("  requests to the engine", &((requests(&host)? - asked) / PASSES).to_string(), "5");
+    quiet(&host, &pid, "a pass over them with nothing to do, with its poll (CPU)")?;
+    swarm(&host, &fleet, &state, image.trim())?;
+    let what = format!("the same over these and {SERVICES} services of a Swarm (CPU)");
+    quiet(&host, &pid, &what)?;
     let status = host.read_file(&format!("/proc/{pid}/status"))?;
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
     let resident = resident.trim().trim_end_matches(" kB").parse()?;
     row("  the root service afterwards: resident", &mebibytes(resident), "");
     host.run(&["systemctl", "stop", AGENT])?;
     row("the same from a new process (CPU)", &milliseconds(cost(&host, &ONCE)?.cpu), "");
+    Ok(())
+}
+
+/// A hundred services beside the containers. They have no tasks: a pass over services that are in order looks at none.
+fn swarm(host: &Host, fleet: &Fleet, state: &str, image: &str) -> Result<()> {
+    host.run(&["docker", "swarm", "init", "--advertise-addr", &host.address()?])?;
+    let mut state = state.to_owned();
+    for number in 0..SERVICES {
+        writeln!(
+            state,
+            "[service.serve-{number}]\nimage = \"{image}\"\nreplicas = 0\nmemory = \"16m\"\nenvironment = {{ NUMBER = \"{number}\" }}"
+        )?;
+    }
+    fleet.change("hosts/bench.toml", &state)?;
+    host.run(&["holdfast", "sync"])?;
+    host.run(&["holdfast", "sync"]).map(drop)
+}
+
+/// What passes cost that find all in order.
+fn quiet(host: &Host, pid: &str, what: &str) -> Result<()> {
+    let (before, asked) = (spent(host, pid)?, requests(host)?);
+    host.shell(&format!("for i in $(seq {PASSES}); do holdfast sync >/dev/null; done"))?;
+    let each = spent(host, pid)?.saturating_sub(before) / PASSES;
+    row(what, &milliseconds(each), "50 ms");
+    row("  requests to the engine", &((requests(host)? - asked) / PASSES).to_string(), "5");
     Ok(())
 }
 

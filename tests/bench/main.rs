@@ -26,6 +26,9 @@ fn main() -> Result<()> {
     if env::args().any(|argument| argument == "--list" || argument == "--test") {
         return Ok(());
     }
+    if env::args().any(|argument| argument == "docker") {
+        return containers::measure();
+    }
     if env::args().any(|argument| argument == "peers") {
         return peers::measure();
     }

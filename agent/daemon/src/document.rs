@@ -58,15 +58,15 @@ pub fn status(parts: Parts<'_>) -> Status {
     }
 }
 
-/// The pass in one word: the one that asks most for a look.
+/// The pass in one word: the one that asks most for a look. What is blocked is no worse than what blocks it.
 fn result(summary: &Summary, problems: &[StatusProblem], pause: Option<&Pause>) -> PassResult {
     if pause.is_some() {
         PassResult::Paused
-    } else if summary.failed > 0 || summary.blocked > 0 {
+    } else if summary.failed > 0 {
         PassResult::Failed
     } else if !problems.is_empty() {
         PassResult::Held
-    } else if summary.waiting > 0 {
+    } else if summary.waiting > 0 || summary.blocked > 0 {
         PassResult::Waiting
     } else {
         PassResult::Converged

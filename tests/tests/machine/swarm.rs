@@ -319,7 +319,8 @@ fn a_leader_that_dies_in_the_middle_of_an_update_loses_and_repeats_nothing() -> 
         let sync = host.output(&["holdfast", "sync"])?;
         Ok(sync.to_string().contains("E_NO_QUORUM"))
     })?;
-    assert_eq!(swarm.status(last)?.result, PassResult::Waiting);
+    let status = swarm.status(last)?;
+    ensure!(status.result == PassResult::Waiting, "{status:#?}\n{}", host.journal(AGENT)?);
     swarm.host(next)?.shell("systemctl start docker.socket docker.service")?;
     wait::until("the quorum", ELECTION, || Ok(host.output(&["holdfast", "sync"])?.code == Some(0)))
 }

@@ -40,6 +40,8 @@ fn the_result_is_what_asks_most_for_a_look() {
     let table = [
         (Summary::default(), vec![], None, PassResult::Converged),
         (waiting, vec![], None, PassResult::Waiting),
+        (Summary { blocked: 1, ..waiting }, vec![], None, PassResult::Waiting),
+        (Summary { blocked: 1, ..failed }, vec![], None, PassResult::Failed),
         (waiting, vec![stands_in_the_way()], None, PassResult::Held),
         (failed, vec![stands_in_the_way()], None, PassResult::Failed),
         (failed, vec![], Some(&pause), PassResult::Paused),
