@@ -86,7 +86,8 @@ impl Shop {
         let sync = self.site.sync()?;
         ensure!(sync.code != Some(0), "it was taken: {sync}");
         let status = self.site.status()?;
-        Ok(status.problem.iter().map(|problem| format!("{} {}\n", problem.code, problem.message)).collect())
+        let problems = status.problem.iter().map(|problem| format!("{} {}", problem.code, problem.message));
+        Ok(problems.collect::<Vec<_>>().join("\n"))
     }
 }
 

@@ -17,7 +17,9 @@ const BY_HAND: &str = "canary/by-hand+77aa=ä\n";
 /// Every way in which a text is likely to be written somewhere.
 fn spellings(text: &str) -> Vec<String> {
     let text = text.trim_end();
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or_default();
+    let hex =
+        |bytes: &[u8]| bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(digit).collect::<String>();
     let escaped = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
         byte => format!("%{byte:02X}"),
@@ -47,7 +49,7 @@ fn base64(bytes: &[u8]) -> String {
             group.iter().fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
         for place in 0..=group.len() {
             let letter = whole >> (18 - 6 * place) & 63;
-            text.push(char::from(LETTERS[letter as usize]));
+            text.extend(LETTERS.get(letter as usize).copied().map(char::from));
         }
     }
     text
@@ -112,14 +114,9 @@ impl Shop {
             ! grep -raF -f /root/needles /root/journal /root/raw /root/said /var/lib/holdfast /var/lib/holdfast-fetch /run /var/log \
               /tmp /etc/holdfast /var/lib/systemd";
         host.shell(searched).context("a secret is told")?;
-        for process in ["holdfast-agent"] {
-            let pid = host.property(&format!("{process}.service"), "MainPID")?;
-            let scan = host.command(&["perl", "-e", SCAN, &pid]).stdin(needles.join("\n")).output()?;
-            ensure!(
-                scan.code == Some(0) && scan.text().contains("scanned"),
-                "in the memory of {process}: {scan}"
-            );
-        }
+        let pid = host.property(AGENT, "MainPID")?;
+        let scan = host.command(&["perl", "-e", SCAN, &pid]).stdin(needles.join("\n")).output()?;
+        ensure!(scan.code == Some(0) && scan.text().contains("scanned"), "in the agent's memory: {scan}");
         let all = self
             .site
             .fleet
