@@ -149,7 +149,7 @@ impl Service<'_> {
                     "path" => files.extend(project.reader.text(value).map(|path| (path, required))),
                     "required" => {}
                     "format" => {
-                        project.reader.lacks("env_file.format", &value.at, "it is read as Compose reads it")
+                        project.reader.lacks("env_file.format", &value.at, "it is read as Compose reads it");
                     }
                     _ if is_extension(key) => {}
                     _ => project.reader.unknown(key, &["path", "required", "format"]),
@@ -182,7 +182,7 @@ impl Service<'_> {
                     }
                 }
                 Err(line) => {
-                    project.reader.wrong(&path.at, format!("line {line} of {} is not NAME=VALUE", path.text))
+                    project.reader.wrong(&path.at, format!("line {line} of {} is not NAME=VALUE", path.text));
                 }
             }
         }

@@ -89,9 +89,8 @@ fn expression(inside: &str, variables: &Variables, depth: usize) -> Result<Strin
     let (operator, word) = (characters.next(), characters.as_str());
     match (operator, value) {
         (Some('-' | '?'), Some(value)) => Ok(value.clone()),
-        (Some('-'), None) => fill(word, variables, depth),
         (Some('?'), None) => Err(Refusal::Required(name.to_owned(), fill(word, variables, depth)?)),
-        (Some('+'), Some(_)) => fill(word, variables, depth),
+        (Some('-'), None) | (Some('+'), Some(_)) => fill(word, variables, depth),
         (Some('+'), None) => Ok(String::new()),
         _ => Err(Refusal::Grammar),
     }

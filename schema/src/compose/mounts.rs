@@ -61,7 +61,7 @@ impl Service<'_> {
                     project.reader.idle("volumes", &volume.at, format!("`{option}` says nothing on Linux"));
                 }
                 "shared" | "slave" | "private" | "rshared" | "rslave" | "rprivate" => {
-                    propagation = Some(option)
+                    propagation = Some(option);
                 }
                 _ => project.reader.lacks(
                     "volumes",
@@ -96,7 +96,7 @@ impl Service<'_> {
                 "type" | "source" | "target" | "read_only" => {}
                 _ if is_extension(key) || value.is_null() => {}
                 "consistency" => {
-                    project.reader.idle("volumes.consistency", &key.at, "it says nothing on Linux")
+                    project.reader.idle("volumes.consistency", &key.at, "it says nothing on Linux");
                 }
                 "bind" => {
                     for (key, value) in project.reader.entries(value) {
@@ -146,7 +146,7 @@ impl Service<'_> {
                 self.mount(project, &mount.target, Table::default().with("tmpfs", size, &place), at);
             }
             Some(other) => {
-                project.reader.lacks("volumes.type", &node.at, format!("`{other}` has no equivalent"))
+                project.reader.lacks("volumes.type", &node.at, format!("`{other}` has no equivalent"));
             }
         }
     }
@@ -306,7 +306,7 @@ impl Project<'_> {
                     }
                 }
                 "name" | "labels" => {
-                    self.reader.idle(&format!("{section}.{}", key.text), &key.at, "only a Swarm keeps them")
+                    self.reader.idle(&format!("{section}.{}", key.text), &key.at, "only a Swarm keeps them");
                 }
                 _ if is_extension(key) => {}
                 what => self.reader.lacks(&format!("{section}.{what}"), &key.at, "it has no equivalent"),
@@ -333,16 +333,13 @@ impl Project<'_> {
         let text = self.reader.text(node)?;
         let content = if key.text == "content" {
             text.text
+        } else if let Some(value) = self.setting.variables.get(&text.text) {
+            value.clone()
         } else {
-            match self.setting.variables.get(&text.text) {
-                Some(value) => value.clone(),
-                None => {
-                    let problem =
-                        Problem::new("E_MISSING_VARIABLE", format!("nothing gives `{}` a value", text.text));
-                    self.reader.report(&text.at, problem.remedy("give it one in `variables` or `env_file`"));
-                    return None;
-                }
-            }
+            let problem =
+                Problem::new("E_MISSING_VARIABLE", format!("nothing gives `{}` a value", text.text));
+            self.reader.report(&text.at, problem.remedy("give it one in `variables` or `env_file`"));
+            return None;
         };
         let secret = section == "secrets";
         let mut file = Table::default().with("content", content, &text.at);

@@ -214,12 +214,11 @@ impl Reader<'_> {
             let part = if part.is_empty() { 0 } else { part.parse::<u64>().ok()? };
             whole.checked_mul(factor)?.checked_add(part.checked_mul(factor)? / scale)
         });
-        match bytes.and_then(|bytes| bytes.to_string().parse::<Size>().ok()) {
-            Some(size) => Some(Text { text: size.to_string(), at }),
-            None => {
-                self.wrong(&at, format!("{text:?} is no size such as 512m or 1g"));
-                None
-            }
+        if let Some(size) = bytes.and_then(|bytes| bytes.to_string().parse::<Size>().ok()) {
+            Some(Text { text: size.to_string(), at })
+        } else {
+            self.wrong(&at, format!("{text:?} is no size such as 512m or 1g"));
+            None
         }
     }
 

@@ -212,7 +212,7 @@ impl Service<'_> {
         let names = project.container_names(&self.name.text, self.node);
         let published = self.node.get("ports").filter(|_| names.len() > 1);
         if let Some(ports) = published {
-            let fixed = self.table.values.get("ports").is_some_and(|ports| ports.is_published());
+            let fixed = self.table.values.get("ports").is_some_and(super::tree::Item::is_published);
             if fixed {
                 let problem = Problem::new(
                     "E_CONFLICT",
@@ -263,9 +263,10 @@ impl Service<'_> {
             let value = match value {
                 Some(value) => value.text,
                 // It comes from around the file.
-                None => match project.setting.variables.get(&name.text) {
-                    Some(value) => value.clone(),
-                    None => {
+                None => {
+                    if let Some(value) = project.setting.variables.get(&name.text) {
+                        value.clone()
+                    } else {
                         let problem = Problem::new(
                             "E_MISSING_VARIABLE",
                             format!("nothing gives `{}` a value", name.text),
@@ -276,7 +277,7 @@ impl Service<'_> {
                         );
                         continue;
                     }
-                },
+                }
             };
             self.table.table("environment", &node.at).set(&name.text, value, &name.at);
         }
@@ -396,7 +397,7 @@ impl Service<'_> {
                     }
                 }
                 "start_interval" => {
-                    project.reader.lacks("healthcheck.start_interval", &key.at, "it has no equivalent")
+                    project.reader.lacks("healthcheck.start_interval", &key.at, "it has no equivalent");
                 }
                 _ => project
                     .reader
@@ -427,13 +428,14 @@ impl Service<'_> {
         for (name, address) in project.reader.pairs(node) {
             let (name, address) = match address {
                 Some(address) => (name.text.clone(), address.text),
-                None => match name.text.split_once(':') {
-                    Some((host, address)) => (host.to_owned(), address.to_owned()),
-                    None => {
+                None => {
+                    if let Some((host, address)) = name.text.split_once(':') {
+                        (host.to_owned(), address.to_owned())
+                    } else {
                         project.reader.wrong(&name.at, "write HOST=ADDRESS");
                         continue;
                     }
-                },
+                }
             };
             self.table.table("extra_hosts", at).set(&name, address.trim_matches(['[', ']']), at);
         }

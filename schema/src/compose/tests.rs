@@ -112,7 +112,7 @@ fn files_of_variables_are_read_as_compose_does() {
         .collect();
     assert_eq!(
         shown,
-        [r#"A="1""#, r#"B="two words""#, r##"C="$HOST # kept""##, r#"D="web-1\t$x""#, r#"E="1""#, r#"F="""#]
+        [r#"A="1""#, r#"B="two words""#, r#"C="$HOST # kept""#, r#"D="web-1\t$x""#, r#"E="1""#, r#"F="""#]
     );
     assert_eq!(environment_file("A=1\nB\n", &known), Err(2));
     assert_eq!(environment_file("1A=1\n", &known), Err(1));
@@ -132,7 +132,7 @@ fn a_project_is_named_by_its_file_or_its_directory() {
             variables: None,
             profiles: BTreeSet::new(),
         };
-        super::import(&import).map(|imported| imported.toml).unwrap_or_else(|problems| problems.to_string())
+        super::import(&import).map_or_else(|problems| problems.to_string(), |imported| imported.toml)
     };
     let services = "services: {a: {image: a, network_mode: none}}\n";
     assert!(name(services, "My.Shop_1").starts_with("[container.myshop_1-a-1]"));

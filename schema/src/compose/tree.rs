@@ -110,7 +110,9 @@ impl Item {
                 .map_or_else(|_no_number| DeValue::String(Cow::Borrowed(number)), Spanned::into_inner),
             Value::List(items) => {
                 let mut list = DeArray::new();
-                items.iter().for_each(|item| list.push(item.toml()));
+                for item in items {
+                    list.push(item.toml());
+                }
                 DeValue::Array(list)
             }
         };

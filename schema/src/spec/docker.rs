@@ -269,7 +269,7 @@ pub struct Mount {
     pub propagation: Option<Propagation>,
 }
 
-/// Whether mounts that are made beneath a mount are seen on its other side; see mount_namespaces(7).
+/// Whether mounts that are made beneath a mount are seen on its other side; see `mount_namespaces(7)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Propagation {

@@ -102,12 +102,15 @@ struct Reader<'s> {
 impl Reader<'_> {
     fn take(&mut self, event: Event<'_>, at: Range<usize>) -> Result<(), Problem> {
         match event {
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(_) if self.root.is_some() => {
                 let problem = self.problem("E_YAML", "there is a second document", at);
                 Err(problem.remedy("keep one document a file, without `---` between"))
             }
-            Event::DocumentStart(_) => Ok(()),
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => Ok(()),
             Event::Alias(anchor) => match self.anchors.get(&anchor) {
                 Some(node) => {
                     let node = Rc::clone(node);
@@ -158,9 +161,8 @@ impl Reader<'_> {
     ) -> Result<Vec<(Key, Rc<Node>)>, Problem> {
         for source in merged {
             let sources = match &source.value {
-                Yaml::Mapping(_) => vec![source],
                 Yaml::Sequence(sources) => sources.clone(),
-                Yaml::Scalar { .. } => vec![source],
+                Yaml::Mapping(_) | Yaml::Scalar { .. } => vec![source],
             };
             for source in sources {
                 let Yaml::Mapping(brought) = &source.value else {
