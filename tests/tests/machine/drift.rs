@@ -134,9 +134,9 @@ fn what_cannot_be_watched_is_told_and_repaired_at_the_next_poll() -> Result<()> 
     const LIMITED: &str = "[Service]\nRestrictNamespaces=no\nProtectKernelTunables=no\nSystemCallFilter=\n\
         CapabilityBoundingSet=~\nExecStart=\nExecStart=/usr/bin/unshare --user --map-root-user sh -c \
         'echo 9 >/proc/sys/user/max_inotify_watches; exec /usr/libexec/holdfast/holdfast-agent'\n";
-    let files: String = (0..20)
-        .map(|n| format!("[file.\"/srv/{n}/file\"]\ncontent = \"ours\\n\"\n[directory.\"/srv/{n}\"]\n"))
-        .collect();
+    let declare =
+        |n: u32| format!("[file.\"/srv/{n}/file\"]\ncontent = \"ours\\n\"\n[directory.\"/srv/{n}\"]\n");
+    let files = (0..20).map(declare).collect::<Vec<_>>().concat();
     let site = Site::of(&files)?;
     site.sync()?.success()?;
     let host = &site.host;

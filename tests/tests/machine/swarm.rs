@@ -184,9 +184,8 @@ fn services_configs_and_nodes_live_in_a_swarm_of_three() -> Result<()> {
     // Nobody asks for any of it.
     let repaired = |what: &str, tamper: &str, is_so: &dyn Fn() -> Result<bool>| -> Result<()> {
         swarm.docker(tamper)?;
-        wait::until(what, Duration::from_mins(1), is_so).with_context(|| {
-            format!("{}", swarm.host(leader).and_then(|host| host.journal(AGENT)).unwrap_or_default())
-        })
+        wait::until(what, Duration::from_mins(1), is_so)
+            .with_context(|| swarm.host(leader).and_then(|host| host.journal(AGENT)).unwrap_or_default())
     };
     repaired("scaled by hand", "docker service scale --detach shop=1", &|| Ok(swarm.running()? == 3))?;
     repaired("changed by hand", "docker service update --detach --env-add MORE=1 shop", &|| {

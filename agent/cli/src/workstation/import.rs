@@ -95,7 +95,7 @@ fn document(path: &str, imported: &Imported) -> String {
         );
     }
     // A comment ends with its line.
-    let comments: String = lines.iter().map(|line| format!("{}\n", one_line(line))).collect();
+    let comments = lines.iter().map(|line| one_line(line) + "\n").collect::<String>();
     format!("{comments}\n{}", imported.toml)
 }
 

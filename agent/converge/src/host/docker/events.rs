@@ -71,19 +71,15 @@ impl Events {
         }
         loop {
             if let Some(stream) = &mut self.stream {
-                match stream.body.frame().await {
-                    Some(Ok(frame)) => {
-                        let Some(text) = frame.data_ref() else { continue };
-                        let end = text.windows(END.len()).any(|part| part == END);
-                        return if end { Heard::End } else { Heard::Change };
-                    }
-                    Some(Err(_)) | None => {
-                        self.stream = None;
-                        self.not_before = Some(Instant::now() + AGAIN);
-                        // What only the engine keeps is in nobody's hands now.
-                        return Heard::Change;
-                    }
-                }
+                let Some(Ok(frame)) = stream.body.frame().await else {
+                    self.stream = None;
+                    self.not_before = Some(Instant::now() + AGAIN);
+                    // What only the engine keeps is in nobody's hands now.
+                    return Heard::Change;
+                };
+                let Some(text) = frame.data_ref() else { continue };
+                let end = text.windows(END.len()).any(|part| part == END);
+                return if end { Heard::End } else { Heard::Change };
             }
             if let Some(not_before) = self.not_before {
                 sleep_until(not_before).await;
