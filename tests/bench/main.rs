@@ -180,7 +180,7 @@ fn idle(host: &Host) -> Result<()> {
     Ok(())
 }
 
-/// The same as [`spent`], to the nanosecond: see proc_pid_schedstat(5).
+/// The same as [`spent`], to the nanosecond: see `proc_pid_schedstat(5)`.
 fn on_a_processor(host: &Host, pid: &str) -> Result<Duration> {
     let spent = host.shell(&format!("cat /proc/{pid}/task/*/schedstat"))?;
     let threads = spent.lines().filter_map(|line| line.split(' ').next()?.parse::<u64>().ok());

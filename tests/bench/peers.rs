@@ -13,7 +13,7 @@ use crate::{AGENT, Cost, ONCE, cost, mebibytes, median, milliseconds, spent, too
 /// From Debian.
 const PACKAGES: &str = "cfengine3,puppet,ansible-core,python3-apt,python3-venv";
 
-/// From PyPI: where on the host, and what. The releases of salt after this one ask for what is not everywhere.
+/// From `PyPI`: where on the host, and what. The releases of salt after this one ask for what is not everywhere.
 const PYTHON: [(&str, &[&str]); 2] = [
     (
         "salt",
