@@ -3,6 +3,11 @@
 /// Every code that this crate gives: the code, what it means, what mends it.
 pub const CODES: &[(&str, &str, &str)] = &[
     (
+        "E_COMPOSE",
+        "A compose file asks for something that has no equivalent here, such as `build`.",
+        "The message says what to do instead. To do without it, name its key in `ignore` of the resource.",
+    ),
+    (
         "E_CONFLICT",
         "Two settings exclude each other: two keys of one table, two roles that set one field differently, or a resource \
          that lies in another that is no directory or goes away.",

@@ -7,13 +7,14 @@ use crate::{
     document::{field::Key, source::Span},
     language::{
         common::Declared,
+        documents::Resources,
         kinds::{
-            ConfigTable, ContainerTable, DirectoryTable, FileTable, ImageTable, NetworkTable, NodeTable,
-            PackageTable, RegistryTable, SecretObjectTable, ServiceTable, SymlinkTable, UnitTable,
+            ComposeTable, ConfigTable, ContainerTable, DirectoryTable, FileTable, ImageTable, NetworkTable,
+            NodeTable, PackageTable, RegistryTable, SecretObjectTable, ServiceTable, SymlinkTable, UnitTable,
             VolumeTable,
         },
     },
-    resolve::{library::Library, merge::Layer},
+    resolve::{build::Expansion, library::Library, merge::Layer},
     text,
 };
 
@@ -62,9 +63,14 @@ pub(crate) fn explain(
     id: &ResourceId,
     applies: bool,
     layers: &[Layer],
+    expansions: &[Expansion],
     library: &Library<'_>,
 ) -> Result<Explanation, Problem> {
-    let mut sets: Vec<Sets> = layers.iter().filter_map(|layer| settings(id, layer)).collect();
+    let mut sets: Vec<Sets> = layers
+        .iter()
+        .filter_map(|layer| settings(id, &layer.label(), layer.resources()))
+        .chain(expansions.iter().filter_map(|one| settings(id, &one.of.to_string(), &one.resources)))
+        .collect();
     if sets.is_empty() {
         let problem = Problem::new("E_NEEDS", format!("no document of the host declares {id}"));
         return Err(problem.remedy("`holdfast render` lists what the host has"));
@@ -134,23 +140,23 @@ fn names(id: &ResourceId) -> Vec<&'static str> {
         crate::KindName::Secret => of::<SecretObjectTable>(),
         crate::KindName::Node => of::<NodeTable>(),
         crate::KindName::Registry => of::<RegistryTable>(),
+        crate::KindName::Compose => of::<ComposeTable>(),
     }
 }
 
 /// What a layer sets of a resource, if it names it.
-fn settings(id: &ResourceId, layer: &Layer) -> Option<Sets> {
+fn settings(id: &ResourceId, layer: &str, all: &Resources) -> Option<Sets> {
     fn of<D: Declared>(
         id: &ResourceId,
         map: Option<&crate::document::source::Located<crate::document::field::Map<D::Name, D>>>,
-        layer: &Layer,
+        layer: &str,
     ) -> Option<Sets> {
         let (_, declaration) = map?.value.0.iter().find(|(name, _)| name.text() == id.name)?;
         let mut settings = Vec::new();
         declaration.value.list_settings("", &mut settings);
         let overrides = declaration.value.common().r#override.as_ref().is_some_and(|says| says.value);
-        Some(Sets { layer: text::escape(&layer.label()).into_owned(), overrides, settings })
+        Some(Sets { layer: text::escape(layer).into_owned(), overrides, settings })
     }
-    let all = layer.resources();
     match id.kind {
         crate::KindName::File => of::<FileTable>(id, all.file.as_ref(), layer),
         crate::KindName::Directory => of::<DirectoryTable>(id, all.directory.as_ref(), layer),
@@ -166,5 +172,6 @@ fn settings(id: &ResourceId, layer: &Layer) -> Option<Sets> {
         crate::KindName::Secret => of::<SecretObjectTable>(id, all.secret.as_ref(), layer),
         crate::KindName::Node => of::<NodeTable>(id, all.node.as_ref(), layer),
         crate::KindName::Registry => of::<RegistryTable>(id, all.registry.as_ref(), layer),
+        crate::KindName::Compose => of::<ComposeTable>(id, all.compose.as_ref(), layer),
     }
 }

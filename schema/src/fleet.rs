@@ -1,27 +1,31 @@
 //! From the repository's documents to what each host should be.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{
     Contents, Facts, HostName, HostState, Problem, Problems, Repository, Resource, ResourceId, ResourceSet,
-    document::{field::Key, source::Located},
+    document::{
+        field::{Key, Map},
+        source::{Located, Span},
+    },
     explain::{self, Explanation},
     language::{
         common::{Common, Declared},
+        documents::Resources,
         kinds::{
-            ConfigTable, ContainerTable, DirectoryTable, FileTable, ImageTable, NetworkTable, NodeTable,
-            PackageTable, RegistryTable, SecretObjectTable, ServiceTable, SymlinkTable, UnitTable,
+            ComposeTable, ConfigTable, ContainerTable, DirectoryTable, FileTable, ImageTable, NetworkTable,
+            NodeTable, PackageTable, RegistryTable, SecretObjectTable, ServiceTable, SymlinkTable, UnitTable,
             VolumeTable,
         },
     },
     limits,
     resolve::{
         apply,
-        build::Build,
-        check, conflict,
+        build::{Build, Expansion},
+        check, conflict, inputs,
         library::Library,
         merge::{self, Layer, Merged},
-        order::{Order, Written},
+        order::{Members, Order, Written},
         secrets, variables,
     },
     secrets::Secrets,
@@ -58,6 +62,7 @@ struct Declarations<'l> {
     secret: Merged<'l, SecretObjectTable>,
     node: Merged<'l, NodeTable>,
     registry: Merged<'l, RegistryTable>,
+    compose: Merged<'l, ComposeTable>,
 }
 
 /// Runs a block for every kind, with `$kind` bound to its merged resources.
@@ -90,6 +95,8 @@ macro_rules! each_kind {
         let $kind = &$declarations.node;
         $block;
         let $kind = &$declarations.registry;
+        $block;
+        let $kind = &$declarations.compose;
         $block;
     }};
 }
@@ -153,7 +160,31 @@ impl<'r> Fleet<'r> {
         if !problems.is_empty() {
             return Err(problems.into());
         }
-        explain::explain(id, applies, &layers, &self.library).map_err(Problems::from)
+        let expansions = self.expansions(&declarations, &layers, &context);
+        explain::explain(id, applies, &layers, &expansions, &self.library).map_err(Problems::from)
+    }
+
+    /// What the resources of a host stand for, as far as that can be said.
+    fn expansions(
+        &mut self,
+        declarations: &Declarations<'_>,
+        layers: &[Layer],
+        context: &minijinja::Value,
+    ) -> Vec<Expansion> {
+        let mut expansions = Vec::new();
+        for (name, project) in &declarations.compose {
+            let mut build = Build {
+                library: &mut self.library,
+                context,
+                contents: &mut Contents::default(),
+                problems: &mut Vec::new(),
+                allow_tags: true,
+                layers,
+                expansions: &mut expansions,
+            };
+            project.value.spec(name, project.at, &mut build);
+        }
+        expansions
     }
 
     /// The public keys with which hosts sign their status, as `hosts/*.toml` tell them. Hosts whose documents cannot be
@@ -197,6 +228,7 @@ impl<'r> Fleet<'r> {
             contents: Contents::default(),
         };
         let allow_tags = apply::allow_tags(&layers);
+        let mut expansions = Vec::new();
         let mut places = BTreeMap::new();
         let mut written = BTreeMap::new();
         each_kind!(declarations, kind => {
@@ -211,6 +243,7 @@ impl<'r> Fleet<'r> {
                         problems: &mut problems,
                         allow_tags,
                         layers: &layers,
+                        expansions: &mut expansions,
                     };
                     if let Some(resource) = resource(&id, declaration, &mut build) {
                         resolved.state.resources.insert(id.clone(), resource);
@@ -219,14 +252,34 @@ impl<'r> Fleet<'r> {
                 }
             }
         });
-        for (name, unit) in &declarations.unit {
-            if let Some(written) = written.get_mut(&ResourceId::new(UnitTable::KIND, name.as_str())) {
-                written.restart_on =
-                    unit.value.restart_on.iter().flat_map(|list| list.value.0.clone()).collect();
-                written.reload_on =
-                    unit.value.reload_on.iter().flat_map(|list| list.value.0.clone()).collect();
-            }
+        let mut members: Members = BTreeMap::new();
+        for Expansion { of, common, resources } in &expansions {
+            each_kind!(Declarations::of(resources), kind => {
+                for (id, declaration) in ids(kind) {
+                    if let Some(other) = places.insert(id.clone(), declaration.at) {
+                        problems.push(twice(&id, of, declaration.at, other, &self.library));
+                    }
+                    let mut build = Build {
+                        library: &mut self.library,
+                        context: &context,
+                        contents: &mut resolved.contents,
+                        problems: &mut problems,
+                        allow_tags,
+                        layers: &layers,
+                        expansions: &mut Vec::new(),
+                    };
+                    if let Some(resource) = resource(&id, declaration, &mut build) {
+                        let resource = belonging(resource, common);
+                        resolved.state.resources.insert(id.clone(), resource);
+                    }
+                    members.entry(of.clone()).or_default().push(id.clone());
+                    let mut own = needs(declaration.value.common());
+                    own.needs.extend(needs(common).needs);
+                    written.insert(id, own);
+                }
+            });
         }
+        declarations.triggers(&expansions, &mut written);
         if places.len() > limits::RESOURCES {
             let message = format!(
                 "a host cannot have more than {} resources; this one has {}",
@@ -237,8 +290,10 @@ impl<'r> Fleet<'r> {
         }
         if problems.is_empty() {
             conflict::find(&resolved.state, &places, &self.library, &mut problems);
-            let order = Order { written: &written, places: &places, library: &self.library };
+            let order =
+                Order { written: &written, places: &places, members: &members, library: &self.library };
             order.apply(&mut resolved.state, &mut problems);
+            inputs::record(&mut resolved.state, &written);
         }
         if problems.is_empty() { Ok(resolved) } else { Err(problems) }
     }
@@ -261,6 +316,54 @@ impl<'l> Declarations<'l> {
             secret: merge::merge(layers, |all| all.secret.as_ref(), library, problems),
             node: merge::merge(layers, |all| all.node.as_ref(), library, problems),
             registry: merge::merge(layers, |all| all.registry.as_ref(), library, problems),
+            compose: merge::merge(layers, |all| all.compose.as_ref(), library, problems),
+        }
+    }
+
+    /// Notes what units and containers restart and reload on.
+    fn triggers(&self, expansions: &[Expansion], written: &mut BTreeMap<ResourceId, Written>) {
+        let expanded: Vec<_> =
+            expansions.iter().map(|expansion| Declarations::of(&expansion.resources)).collect();
+        for (name, container) in std::iter::once(self).chain(&expanded).flat_map(|all| &all.container) {
+            if let Some(written) = written.get_mut(&ResourceId::new(ContainerTable::KIND, name.as_str())) {
+                written.restart_on =
+                    container.value.restart_on.iter().flat_map(|list| list.value.0.clone()).collect();
+            }
+        }
+        for (name, unit) in &self.unit {
+            if let Some(written) = written.get_mut(&ResourceId::new(UnitTable::KIND, name.as_str())) {
+                written.restart_on =
+                    unit.value.restart_on.iter().flat_map(|list| list.value.0.clone()).collect();
+                written.reload_on =
+                    unit.value.reload_on.iter().flat_map(|list| list.value.0.clone()).collect();
+            }
+        }
+    }
+
+    /// What a resource stands for.
+    fn of(resources: &'l Resources) -> Self {
+        fn all<D: Declared>(map: Option<&Located<Map<D::Name, D>>>) -> Merged<'_, D> {
+            map.into_iter()
+                .flat_map(|map| &map.value.0)
+                .map(|(name, one)| (name, Cow::Borrowed(one)))
+                .collect()
+        }
+        Self {
+            file: all(resources.file.as_ref()),
+            directory: all(resources.directory.as_ref()),
+            symlink: all(resources.symlink.as_ref()),
+            package: all(resources.package.as_ref()),
+            unit: all(resources.unit.as_ref()),
+            image: all(resources.image.as_ref()),
+            network: all(resources.network.as_ref()),
+            volume: all(resources.volume.as_ref()),
+            container: all(resources.container.as_ref()),
+            service: all(resources.service.as_ref()),
+            config: all(resources.config.as_ref()),
+            secret: all(resources.secret.as_ref()),
+            node: all(resources.node.as_ref()),
+            registry: all(resources.registry.as_ref()),
+            compose: all(resources.compose.as_ref()),
         }
     }
 }
@@ -268,6 +371,37 @@ impl<'l> Declarations<'l> {
 /// A kind's resources with their ids.
 fn ids<'m, D: Declared>(merged: &'m Merged<'_, D>) -> impl Iterator<Item = (ResourceId, &'m Located<D>)> {
     merged.iter().map(|(name, declaration)| (ResourceId::new(D::KIND, name.text()), &**declaration))
+}
+
+/// A resource that another stands for, with what that says for all of them.
+fn belonging(mut resource: Resource, common: &Common) -> Resource {
+    // What a compose file becomes says nothing of its own about this.
+    resource.mode = mode(common);
+    resource.confirm |= common.confirm.as_ref().is_some_and(|confirm| confirm.value);
+    resource.tags.extend(tags(common));
+    resource
+}
+
+/// What may be done about a difference.
+fn mode(common: &Common) -> Mode {
+    let is_set = |field: &Option<Located<bool>>| field.as_ref().is_some_and(|field| field.value);
+    match (is_set(&common.adopt), is_set(&common.audit)) {
+        (true, _) => Mode::Adopt,
+        (false, true) => Mode::Audit,
+        (false, false) => Mode::Enforce,
+    }
+}
+
+/// Two declarations of one resource.
+fn twice(id: &ResourceId, of: &ResourceId, at: Span, other: Span, library: &Library<'_>) -> Problem {
+    Problem::new("E_CONFLICT", format!("{of} has {id}, which is declared by itself, too"))
+        .at(library.locate(at))
+        .related("it is also declared here", library.locate(other))
+        .remedy("take one of the two out")
+}
+
+fn tags(common: &Common) -> impl Iterator<Item = String> {
+    common.tags.iter().flat_map(|tags| tags.value.values()).map(|tag| tag.as_str().to_owned())
 }
 
 fn needs(common: &Common) -> Written {
@@ -302,23 +436,12 @@ fn resource<D: Declared>(
     let name = id.name.parse::<D::Name>().ok()?;
     let spec = declaration.value.spec(&name, declaration.at, build)?;
     let common = declaration.value.common();
-    let is_set = |field: &Option<Located<bool>>| field.as_ref().is_some_and(|field| field.value);
-    let mode = match (is_set(&common.adopt), is_set(&common.audit)) {
-        (true, _) => Mode::Adopt,
-        (false, true) => Mode::Audit,
-        (false, false) => Mode::Enforce,
-    };
     Some(Resource {
         spec,
         needs: ResourceSet::default(),
-        mode,
+        mode: mode(common),
         confirm: common.confirm.as_ref().is_some_and(|confirm| confirm.value),
-        tags: common
-            .tags
-            .iter()
-            .flat_map(|tags| tags.value.values())
-            .map(|tag| tag.as_str().to_owned())
-            .collect(),
+        tags: tags(common).collect(),
         declared: build.library.position(declaration.at),
     })
 }

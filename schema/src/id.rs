@@ -337,11 +337,13 @@ pub enum KindName {
     Node,
     /// A login at a registry of images.
     Registry,
+    /// A compose file on one engine.
+    Compose,
 }
 
 impl KindName {
     /// Every kind, in the order in which documents list them.
-    pub const ALL: [KindName; 14] = [
+    pub const ALL: [KindName; 15] = [
         KindName::File,
         KindName::Directory,
         KindName::Symlink,
@@ -356,6 +358,7 @@ impl KindName {
         KindName::Secret,
         KindName::Node,
         KindName::Registry,
+        KindName::Compose,
     ];
 
     /// The TOML table's name.
@@ -375,6 +378,7 @@ impl KindName {
             Self::Secret => "secret",
             Self::Node => "node",
             Self::Registry => "registry",
+            Self::Compose => "compose",
         }
     }
 
@@ -390,7 +394,8 @@ impl KindName {
             | Self::Config
             | Self::Secret
             | Self::Node
-            | Self::Registry => true,
+            | Self::Registry
+            | Self::Compose => true,
         }
     }
 }
@@ -405,7 +410,7 @@ impl FromStr for KindName {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| InvalidName {
             what: "kind of resource",
             text: text.to_owned(),
-            why: "it must be file, directory, symlink, package, unit, image, network, volume, container, service, config, secret, node or registry",
+            why: "it must be file, directory, symlink, package, unit, image, network, volume, container, service, config, secret, node, registry or compose",
         })
     }
 }

@@ -47,6 +47,8 @@ pub enum Spec {
     Node(NodeSpec),
     /// See [`RegistrySpec`].
     Registry(RegistrySpec),
+    /// See [`ComposeSpec`].
+    Compose(ComposeSpec),
 }
 
 impl Spec {
@@ -67,6 +69,7 @@ impl Spec {
             Self::Secret(_) => KindName::Secret,
             Self::Node(_) => KindName::Node,
             Self::Registry(_) => KindName::Registry,
+            Self::Compose(_) => KindName::Compose,
         }
     }
 
@@ -74,6 +77,7 @@ impl Spec {
     pub fn is_absent(&self) -> bool {
         let ensure = match self {
             Self::Package(package) => return package.ensure != PackageEnsure::Present,
+            Self::Compose(_) => return false,
             Self::File(file) => file.ensure,
             Self::Directory(directory) => directory.ensure,
             Self::Symlink(link) => link.ensure,

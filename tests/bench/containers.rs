@@ -1,15 +1,20 @@
 //! A hundred containers, and then a hundred services too: what a pass over them costs that finds all in order, and what the engine is asked.
 
-use std::{fmt::Write as _, time::Instant};
+use std::{
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result};
 use harness::{Fleet, Host, deb, docker, git_server::WebServer};
 
-use crate::{AGENT, ONCE, cost, mebibytes, milliseconds, row, spent};
+use crate::{AGENT, ONCE, cost, mebibytes, median, milliseconds, row, spent};
 
 const CONTAINERS: u32 = 100;
 const SERVICES: u32 = 100;
 const PASSES: u32 = 50;
+/// How many containers are killed, each once.
+const KILLED: u32 = 15;
 const IMAGE: &str = "mkdir -p /root/shop/bin && cp /bin/busybox /root/shop/bin/sh && \
     tar -C /root/shop -c . | docker import -c 'CMD [\"/bin/sh\", \"-c\", \"read forever\"]' - shop";
 
@@ -53,6 +58,7 @@ pub(crate) fn measure() -> Result<()> {
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
     let resident = resident.trim().trim_end_matches(" kB").parse()?;
     row("  the root service afterwards: resident", &mebibytes(resident), "");
+    killed(&host, image.trim())?;
     host.run(&["systemctl", "stop", AGENT])?;
     row("the same from a new process (CPU)", &milliseconds(cost(&host, &ONCE)?.cpu), "");
     Ok(())
@@ -81,6 +87,42 @@ fn quiet(host: &Host, pid: &str, what: &str) -> Result<()> {
     row(what, &milliseconds(each), "50 ms");
     row("  requests to the engine", &((requests(host)? - asked) / PASSES).to_string(), "5");
     Ok(())
+}
+
+/// From `docker kill` to running again, and beside it what the engine's own restart policy takes: it does nothing about
+/// `docker kill`, so there the process itself is killed.
+fn killed(host: &Host, image: &str) -> Result<()> {
+    let ours =
+        (0..KILLED).map(|number| again(host, &format!("shop-{number}"), "docker kill $name >/dev/null"));
+    let ours = ours.collect::<Result<Vec<_>>>()?;
+    row(
+        "a container that somebody kills runs again after",
+        &milliseconds(median(ours.iter().copied())),
+        "2 s",
+    );
+    row("  the slowest", &milliseconds(ours.into_iter().max().unwrap_or_default()), "");
+    let mut plain = Vec::new();
+    for number in 0..KILLED {
+        let name = format!("plain-{number}");
+        let command =
+            ["docker", "run", "--detach", "--restart", "always", "--name", &name, "--entrypoint", "/bin/sh"];
+        host.run(&[&command[..], &[image, "-c", "mkfifo /wait; read forever </wait"]].concat())?;
+        plain.push(again(host, &name, "kill -9 $(docker inspect -f '{{.State.Pid}}' $name)")?);
+        host.run(&["docker", "rm", "--force", &name])?;
+    }
+    row("  a plain one with --restart=always, its process killed", &milliseconds(median(plain)), "");
+    Ok(())
+}
+
+/// How long it takes until a container was started anew; one look at it is some 30 ms.
+fn again(host: &Host, name: &str, kill: &str) -> Result<Duration> {
+    let script = format!(
+        "name={name}; look() {{ docker inspect -f '{{{{.State.Running}}}} {{{{.State.StartedAt}}}}' $name; }}; before=$(look)
+         begin=$(date +%s%N); {kill}
+         while now=$(look); [ \"$now\" = \"$before\" ] || [ \"${{now%% *}}\" != true ]; do :; done
+         echo $((($(date +%s%N) - begin) / 1000))"
+    );
+    Ok(Duration::from_micros(host.shell(&script)?.trim().parse()?))
 }
 
 /// How many requests the engine has had.

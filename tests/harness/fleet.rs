@@ -69,6 +69,11 @@ impl Fleet {
         fs::write(&path, content).with_context(|| format!("write {}", path.display()))
     }
 
+    /// Reads a file of the checkout.
+    pub fn read(&self, path: &str) -> Result<String> {
+        fs::read_to_string(self.work().join(path)).with_context(|| format!("{path} cannot be read"))
+    }
+
     /// Removes a file of the work tree.
     pub fn remove(&self, path: &str) -> Result<()> {
         fs::remove_file(self.work().join(path)).with_context(|| format!("remove {path}"))

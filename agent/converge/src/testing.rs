@@ -8,9 +8,9 @@ use std::{
 use holdfast_schema::{
     AbsolutePath, Contents, FileMode, HostState, KindName, Resource, ResourceId, ResourceSet, Sha256,
     spec::{
-        Access, ConfigFiles, ConfigSpec, ContainerConfig, ContainerSpec, DirectorySpec, Ensure, FileSpec,
-        ImageSpec, Limits, NetworkSpec, NodeSpec, PackageEnsure, PackageSpec, Pull, RegistrySpec, Restart,
-        SecretReference, ServiceConfig, ServiceSpec, Spec, SymlinkSpec, UnitSpec, VolumeSpec,
+        Access, ComposeSpec, ConfigFiles, ConfigSpec, ContainerConfig, ContainerSpec, DirectorySpec, Ensure,
+        FileSpec, ImageSpec, Limits, NetworkSpec, NodeSpec, PackageEnsure, PackageSpec, Pull, RegistrySpec,
+        Restart, SecretReference, ServiceConfig, ServiceSpec, Spec, SymlinkSpec, UnitSpec, VolumeSpec,
     },
     state::{Apply, Mode, RemovalGuard},
 };
@@ -259,6 +259,12 @@ impl Scene {
     pub(crate) fn node(&mut self, name: &str) -> &mut Resource {
         let spec = NodeSpec { name: name.parse().unwrap(), labels: BTreeMap::new(), availability: None };
         self.add(Spec::Node(spec), name)
+    }
+
+    /// A compose file, of which `asleep` are the services that no active profile has.
+    pub(crate) fn compose(&mut self, name: &str, asleep: &[&str]) -> &mut Resource {
+        let asleep = asleep.iter().map(|&service| service.to_owned()).collect();
+        self.add(Spec::Compose(ComposeSpec { name: name.parse().unwrap(), asleep }), name)
     }
 
     pub(crate) fn drop(&mut self, id_text: &str) -> &mut Self {

@@ -109,7 +109,8 @@ fn written(id: &ResourceId, spec: &Spec) -> Vec<String> {
         | Spec::Volume(_)
         | Spec::Config(_)
         | Spec::Secret(_)
-        | Spec::Node(_) => Vec::new(),
+        | Spec::Node(_)
+        | Spec::Compose(_) => Vec::new(),
         Spec::Registry(_) => vec!["/root/.docker/config.json".to_owned()],
         // What a container does with a path that it mounts, only its image knows.
         Spec::Container(container) => bound(&container.config.mounts),

@@ -92,7 +92,7 @@ impl Project<'_> {
     }
 
     /// A path without what says nothing.
-    fn relative(&mut self, path: &Text) -> Option<String> {
+    pub(super) fn relative(&mut self, path: &Text) -> Option<String> {
         if path.text.starts_with('~') {
             self.reader.wrong(&path.at, "there is no home directory: write an absolute path");
             return None;

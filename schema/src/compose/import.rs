@@ -1,6 +1,6 @@
 //! A compose file as TOML, once and for all, for who wants to leave it behind.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Note, Setting, Variables, default_directory, environment_file, translate,
@@ -75,6 +75,7 @@ pub fn import(import: &Import<'_>) -> Result<Imported, Problems> {
         folder,
         variables: &variables,
         profiles: import.profiles.clone(),
+        secrets: BTreeMap::new(),
         labelled: false,
     };
     let translation = translate(&source, &setting);

@@ -20,7 +20,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use import::{Import, Imported, import};
 pub(crate) use interpolate::{Variables, environment_file};
@@ -54,6 +54,8 @@ pub(crate) struct Setting<'c> {
     pub(crate) folder: &'c str,
     pub(crate) variables: &'c Variables,
     pub(crate) profiles: BTreeSet<String>,
+    /// Secrets of the fleet that stand for the file's own, by their names there.
+    pub(crate) secrets: BTreeMap<String, String>,
     /// Whether everything carries the labels by which Docker's own tools know a project.
     pub(crate) labelled: bool,
 }
@@ -65,6 +67,8 @@ pub(crate) struct Translation {
     pub(crate) resources: Table,
     pub(crate) problems: Vec<Problem>,
     pub(crate) notes: Vec<Note>,
+    /// Services that no active profile has.
+    pub(crate) asleep: BTreeSet<String>,
 }
 
 /// Where on the host a project's relative paths begin, if nothing says otherwise.

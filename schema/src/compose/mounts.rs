@@ -291,6 +291,10 @@ impl Project<'_> {
             );
             return None;
         };
+        let sealed = self.setting.secrets.get(&name.text).filter(|_| secret).cloned();
+        if let Some(sealed) = sealed {
+            return self.content_secret(name, &definition, &sealed);
+        }
         let mut host = None;
         for (key, value) in self.reader.entries(&definition) {
             match key.text.as_str() {
@@ -329,17 +333,23 @@ impl Project<'_> {
         Some(brought.host)
     }
 
+    /// A secret of the fleet, at the place that the file names for it.
+    fn content_secret(&mut self, name: &Text, definition: &Node, sealed: &str) -> Option<String> {
+        let named = definition.get("file").and_then(|file| self.reader.text(file));
+        let relative = match named {
+            Some(path) if !path.text.starts_with('/') => self.relative(&path)?,
+            _ => format!(".secrets/{}", name.text),
+        };
+        let file = Table::default().with("secret", sealed, &name.at).with("mode", "0444", &name.at);
+        self.put_file(&relative, file, true, &name.at);
+        Some(format!("{}/{relative}", self.setting.directory))
+    }
+
     fn content_text(&mut self, section: &str, name: &Text, key: &Key, node: &Node) -> Option<String> {
         let text = self.reader.text(node)?;
-        let content = if key.text == "content" {
-            text.text
-        } else if let Some(value) = self.setting.variables.get(&text.text) {
-            value.clone()
-        } else {
-            let problem =
-                Problem::new("E_MISSING_VARIABLE", format!("nothing gives `{}` a value", text.text));
-            self.reader.report(&text.at, problem.remedy("give it one in `variables` or `env_file`"));
-            return None;
+        let content = match key.text.as_str() {
+            "content" => text.text,
+            _ => self.variable(&text)?,
         };
         let secret = section == "secrets";
         let mut file = Table::default().with("content", content, &text.at);

@@ -1,6 +1,9 @@
 //! A compose file as a whole: what it declares, under which names, and what of it is used.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use super::{
     Setting, Translation,
@@ -31,6 +34,8 @@ pub(crate) struct Project<'c> {
     pub(crate) used: BTreeMap<(Sort, String), Place>,
     /// The containers by their names, with the services that they are of.
     pub(crate) containers: BTreeMap<String, String>,
+    /// Services that no active profile has.
+    pub(crate) asleep: BTreeSet<String>,
 }
 
 /// What a file names and services use.
@@ -58,8 +63,12 @@ impl Sort {
 
 pub(super) fn translate(source: &Source, setting: &Setting<'_>) -> Translation {
     let reader = Reader { source, variables: setting.variables, problems: Vec::new(), notes: Vec::new() };
-    let broken =
-        |problem| Translation { resources: Table::default(), problems: vec![problem], notes: Vec::new() };
+    let broken = |problem| Translation {
+        resources: Table::default(),
+        problems: vec![problem],
+        notes: Vec::new(),
+        asleep: BTreeSet::new(),
+    };
     let root = match yaml::parse(source) {
         Ok(Some(root)) => root,
         Ok(None) => return broken(Problem::new("E_YAML", "the file is empty").at(reader.locate(&(0..0)))),
@@ -72,10 +81,11 @@ pub(super) fn translate(source: &Source, setting: &Setting<'_>) -> Translation {
         resources: Table::default(),
         used: BTreeMap::new(),
         containers: BTreeMap::new(),
+        asleep: BTreeSet::new(),
     };
     project.translate(&root);
-    let Project { reader, resources, .. } = project;
-    Translation { resources, problems: reader.problems, notes: reader.notes }
+    let Project { reader, resources, asleep, .. } = project;
+    Translation { resources, problems: reader.problems, notes: reader.notes, asleep }
 }
 
 /// Whether a key is the author's own business.
@@ -111,6 +121,8 @@ impl Project<'_> {
         for (key, node) in services.iter().filter(|(key, _)| !is_extension(key)) {
             if self.is_active(node) {
                 service::translate(self, key, node);
+            } else {
+                self.asleep.insert(key.text.clone());
             }
         }
         self.define(Sort::Network);
@@ -128,6 +140,17 @@ impl Project<'_> {
             );
             self.reader.report(&name.at, problem.remedy("give both one name"));
         }
+    }
+
+    /// The value of a variable that the file only names.
+    pub(crate) fn variable(&mut self, name: &Text) -> Option<String> {
+        let value = self.setting.variables.get(&name.text).cloned();
+        if value.is_none() {
+            let problem =
+                Problem::new("E_MISSING_VARIABLE", format!("nothing gives `{}` a value", name.text));
+            self.reader.report(&name.at, problem.remedy("give it one in `variables` or `env_file`"));
+        }
+        value
     }
 
     /// Whether a service has no profiles, or an active one.

@@ -214,12 +214,11 @@ impl Reader<'_> {
             let part = if part.is_empty() { 0 } else { part.parse::<u64>().ok()? };
             whole.checked_mul(factor)?.checked_add(part.checked_mul(factor)? / scale)
         });
-        if let Some(size) = bytes.and_then(|bytes| bytes.to_string().parse::<Size>().ok()) {
-            Some(Text { text: size.to_string(), at })
-        } else {
+        let Some(size) = bytes.and_then(|bytes| bytes.to_string().parse::<Size>().ok()) else {
             self.wrong(&at, format!("{text:?} is no size such as 512m or 1g"));
-            None
-        }
+            return None;
+        };
+        Some(Text { text: size.to_string(), at })
     }
 
     /// A duration, as in `1m30s` or `500ms`, in the language's form; nothing for none.

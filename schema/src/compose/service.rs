@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{
     project::{PROJECT, Project, is_extension},
     reader::Text,
-    tree::{Place, Table},
+    tree::{Item, Place, Table},
 };
 use crate::{
     Problem,
@@ -22,7 +22,7 @@ const IDLE: [(&str, &str); 5] = [
 ];
 
 /// What has no equivalent, and what to do instead.
-const LACKING: [(&str, &str); 28] = [
+const LACKING: [(&str, &str); 34] = [
     ("build", "Holdfast builds nothing: let a CI job build and push the image, and name it with `image`"),
     ("extends", "write the service out, or share parts with YAML anchors"),
     ("volumes_from", "name the volumes themselves under `volumes`"),
@@ -39,7 +39,13 @@ const LACKING: [(&str, &str); 28] = [
     ("cpu_rt_runtime", "it has no equivalent"),
     ("credential_spec", "it is for Windows"),
     ("device_cgroup_rules", "name the devices under `devices`"),
-    ("gpus", "it has no equivalent yet"),
+    ("cgroup_parent", "it has no equivalent"),
+    ("cpuset", "it has no equivalent: use `cpus`"),
+    ("cpu_shares", "it has no equivalent: use `cpus`"),
+    ("dns_opt", "it has no equivalent"),
+    ("gpus", "it has no equivalent: use `runtime` and `devices`"),
+    ("mac_address", "the engine chooses it"),
+    ("memswap_limit", "a container that may use memory may use as much of swap"),
     ("isolation", "it is for Windows"),
     ("mem_swappiness", "it is the host's matter: see sysctl vm.swappiness"),
     ("oom_kill_disable", "it has no equivalent: give it more memory"),
@@ -54,7 +60,7 @@ const LACKING: [(&str, &str); 28] = [
 ];
 
 /// The keys that are taken over.
-const KEYS: [&str; 62] = [
+const KEYS: [&str; 56] = [
     "image",
     "pull_policy",
     "command",
@@ -91,7 +97,6 @@ const KEYS: [&str; 62] = [
     "stop_grace_period",
     "dns",
     "dns_search",
-    "dns_opt",
     "extra_hosts",
     "mem_limit",
     "cpus",
@@ -106,13 +111,8 @@ const KEYS: [&str; 62] = [
     "pid",
     "ipc",
     "runtime",
-    "cgroup_parent",
-    "cpuset",
-    "cpu_shares",
-    "memswap_limit",
     "oom_score_adj",
     "userns_mode",
-    "mac_address",
     "expose",
     "build",
     "scale",
@@ -164,10 +164,15 @@ impl Service<'_> {
             "restart" => self.restart(project, value),
             "healthcheck" => self.healthcheck(project, value, at),
             "labels" => project.settings(table, "labels", value, at),
-            "user" | "working_dir" | "hostname" | "stop_signal" => project.text(table, &key.text, value),
-            "privileged" | "read_only" | "init" => project.flag(table, &key.text, value),
+            "user" | "working_dir" | "hostname" | "domainname" | "stop_signal" | "pid" | "ipc"
+            | "runtime" => project.text(table, &key.text, value),
+            "privileged" | "read_only" | "init" | "tty" | "stdin_open" => {
+                project.flag(table, &key.text, value);
+            }
             "cap_add" | "cap_drop" => self.capabilities(project, &key.text, value),
-            "security_opt" | "dns" | "devices" => project.list(table, &key.text, value),
+            "security_opt" | "dns" | "dns_search" | "devices" | "group_add" => {
+                project.list(table, &key.text, value);
+            }
             "sysctls" => project.settings(table, "sysctls", value, at),
             "ulimits" => self.ulimits(project, value, at),
             "logging" => self.logging(project, value, at),
@@ -177,10 +182,11 @@ impl Service<'_> {
             "mem_limit" => self.size(project, "memory", value),
             "pids_limit" => self.pids(project, value),
             "cpus" => self.cpus(project, value),
-            "gpus" | "runtime" | "tty" | "stdin_open" | "group_add" | "pid" | "ipc" | "domainname"
-            | "dns_search" | "dns_opt" | "cgroup_parent" | "cpuset" | "cpu_shares" | "memswap_limit"
-            | "oom_score_adj" | "userns_mode" | "mac_address" => {
-                project.reader.lacks(&key.text, at, "it has no equivalent yet");
+            "userns_mode" => project.text(table, "userns", value),
+            "oom_score_adj" => {
+                if let Some(score) = project.reader.whole(value) {
+                    table.set("oom_score_adj", score, at);
+                }
             }
             _ if is_extension(key) => {}
             what => {
@@ -212,7 +218,7 @@ impl Service<'_> {
         let names = project.container_names(&self.name.text, self.node);
         let published = self.node.get("ports").filter(|_| names.len() > 1);
         if let Some(ports) = published {
-            let fixed = self.table.values.get("ports").is_some_and(super::tree::Item::is_published);
+            let fixed = self.table.values.get("ports").is_some_and(Item::is_published);
             if fixed {
                 let problem = Problem::new(
                     "E_CONFLICT",
@@ -260,25 +266,9 @@ impl Service<'_> {
 
     fn environment(&mut self, project: &mut Project<'_>, node: &Node) {
         for (name, value) in project.reader.pairs(node) {
-            let value = match value {
-                Some(value) => value.text,
-                // It comes from around the file.
-                None => {
-                    if let Some(value) = project.setting.variables.get(&name.text) {
-                        value.clone()
-                    } else {
-                        let problem = Problem::new(
-                            "E_MISSING_VARIABLE",
-                            format!("nothing gives `{}` a value", name.text),
-                        );
-                        project.reader.report(
-                            &name.at,
-                            problem.remedy("give it one here, in `variables` or in `env_file`"),
-                        );
-                        continue;
-                    }
-                }
-            };
+            // Without a value of its own it comes from around the file.
+            let value = value.map(|value| value.text).or_else(|| project.variable(&name));
+            let Some(value) = value else { continue };
             self.table.table("environment", &node.at).set(&name.text, value, &name.at);
         }
     }
@@ -426,16 +416,12 @@ impl Service<'_> {
 
     fn extra_hosts(&mut self, project: &mut Project<'_>, node: &Node, at: &Place) {
         for (name, address) in project.reader.pairs(node) {
-            let (name, address) = match address {
-                Some(address) => (name.text.clone(), address.text),
-                None => {
-                    if let Some((host, address)) = name.text.split_once(':') {
-                        (host.to_owned(), address.to_owned())
-                    } else {
-                        project.reader.wrong(&name.at, "write HOST=ADDRESS");
-                        continue;
-                    }
-                }
+            let colon =
+                || name.text.split_once(':').map(|(host, address)| (host.to_owned(), address.to_owned()));
+            let pair = address.map_or_else(colon, |address| Some((name.text.clone(), address.text)));
+            let Some((name, address)) = pair else {
+                project.reader.wrong(&name.at, "write HOST=ADDRESS");
+                continue;
             };
             self.table.table("extra_hosts", at).set(&name, address.trim_matches(['[', ']']), at);
         }

@@ -76,8 +76,9 @@ fn a_variable_that_must_be_there_is_missed_with_its_reason() {
 #[test]
 fn variables_are_filled_in() {
     use interpolate::{Refusal, interpolate};
-    let variables: Variables =
-        [("A", "one"), ("EMPTY", "")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let variables: Variables = [("A", "one"), ("EMPTY", ""), ("LIKE", "$A ${A:?x}")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
     let fill = |text: &str| interpolate(text, &variables);
     for (text, filled) in [
         ("$A-${A}", "one-one"),
@@ -87,6 +88,8 @@ fn variables_are_filled_in() {
         ("${B:-${C:-${A}}}", "one"),
         ("${A:+set}${B:+set}${EMPTY:+set}${EMPTY+there}", "setthere"),
         ("${A:?why}", "one"),
+        // What a value holds is not read again.
+        ("${LIKE} ${B:-$LIKE}", "$A ${A:?x} $A ${A:?x}"),
         ("no variables", "no variables"),
     ] {
         assert_eq!(fill(text).as_deref(), Ok(filled), "{text}");

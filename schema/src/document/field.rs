@@ -163,7 +163,7 @@ textual!(FileMode, "a file mode such as \"0644\"",
     { "type": "string", "pattern": "^[0-7]{3,4}$", "examples": ["0644", "0600", "0755"] });
 textual!(UnitName, "a unit's name", { "type": "string", "pattern": "^[^/]+\\.[a-z]+$", "examples": ["nginx.service"] });
 textual!(ResourceId, "a resource such as \"file:/etc/motd\"",
-    { "type": "string", "pattern": "^(file|directory|symlink|package|unit|image|network|volume|container|service|config|secret|node):.+", "examples": ["file:/etc/motd", "package:nginx"] });
+    { "type": "string", "pattern": "^(file|directory|symlink|package|unit|image|network|volume|container|service|config|secret|node|compose):.+", "examples": ["file:/etc/motd", "package:nginx"] });
 textual!(crate::HostName, "a host's name", { "type": "string", "pattern": "^[a-z0-9_][a-z0-9._-]*$" });
 textual!(RoleName, "a role's name", { "type": "string", "pattern": "^[a-z0-9_][a-z0-9._-]*$" });
 textual!(GroupName, "a group's name", { "type": "string", "pattern": "^[a-z0-9_][a-z0-9._-]*$" });
@@ -206,6 +206,34 @@ impl<const MIN: u32, const MAX: u32> Field for Whole<MIN, MAX> {
             return None;
         }
         let number = integer(value).and_then(|number| u32::try_from(number).ok());
+        let number = number.filter(|number| (MIN..=MAX).contains(number));
+        if number.is_none() {
+            decoder.report(value.span(), Problem::new("E_VALUE", format!("expected {}", Self::expected())));
+        }
+        number.map(Self)
+    }
+    fn show(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+/// A whole number within bounds, which may be negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Signed<const MIN: i32, const MAX: i32>(pub(crate) i32);
+
+impl<const MIN: i32, const MAX: i32> Field for Signed<MIN, MAX> {
+    fn expected() -> String {
+        format!("an integer from {MIN} to {MAX}")
+    }
+    fn schema() -> Json {
+        json!({ "type": "integer", "minimum": MIN, "maximum": MAX })
+    }
+    fn decode(value: &Toml<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        if !value.get_ref().is_integer() {
+            decoder.mismatch(value, &Self::expected());
+            return None;
+        }
+        let number = integer(value).and_then(|number| i32::try_from(number).ok());
         let number = number.filter(|number| (MIN..=MAX).contains(number));
         if number.is_none() {
             decoder.report(value.span(), Problem::new("E_VALUE", format!("expected {}", Self::expected())));

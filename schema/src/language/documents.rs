@@ -2,9 +2,9 @@
 
 use super::{
     kinds::{
-        ConfigTable, ContainerTable, DirectoryTable, FileTable, HealthTable, ImageTable, NetworkTable,
-        NodeTable, PackageTable, RegistryTable, SecretObjectTable, ServiceTable, SymlinkTable, UnitTable,
-        VolumeTable,
+        ComposeTable, ConfigTable, ContainerTable, DirectoryTable, FileTable, HealthTable, ImageTable,
+        NetworkTable, NodeTable, PackageTable, RegistryTable, SecretObjectTable, ServiceTable, SymlinkTable,
+        UnitTable, VolumeTable,
     },
     values::PackageName,
     variables::{AgeKey, Parameter, StatusKey, Variable},
@@ -51,6 +51,8 @@ table! {
         node: Map<ObjectName, NodeTable>,
         /// Logins at registries of images, by the registries.
         registry: Map<RegistryName, RegistryTable>,
+        /// Compose files, by their projects' names.
+        compose: Map<ObjectName, ComposeTable>,
     }
 }
 

@@ -8,10 +8,13 @@ use super::{
     secrets,
 };
 use crate::{
-    Contents, ImageReference, Location, Problem,
+    Contents, ImageReference, Location, Problem, ResourceId,
     document::source::{Located, Span},
     id::SecretName,
-    language::common::Body,
+    language::{
+        common::{Body, Common},
+        documents::Resources,
+    },
     limits,
     spec::{Content, SecretReference},
 };
@@ -27,6 +30,16 @@ pub(crate) struct Build<'b, 'r> {
     pub(crate) allow_tags: bool,
     /// Whose specs these are.
     pub(crate) layers: &'b [Layer],
+    /// What resources stand for.
+    pub(crate) expansions: &'b mut Vec<Expansion>,
+}
+
+/// Resources that a resource stands for.
+pub(crate) struct Expansion {
+    pub(crate) of: ResourceId,
+    /// What it says for all of them.
+    pub(crate) common: Common,
+    pub(crate) resources: Resources,
 }
 
 /// A text that a resource holds.

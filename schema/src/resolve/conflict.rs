@@ -103,7 +103,8 @@ fn claimed<'s>(id: &'s ResourceId, spec: &'s Spec) -> Vec<(String, Claim<'s>)> {
         | Spec::Config(_)
         | Spec::Secret(_)
         | Spec::Node(_)
-        | Spec::Registry(_) => Vec::new(),
+        | Spec::Registry(_)
+        | Spec::Compose(_) => Vec::new(),
         Spec::Unit(unit) => {
             let own = unit.content.map(|_| unit_path(&unit.name));
             let drop_ins = unit.drop_ins.keys().map(|file| format!("{}.d/{file}", unit_path(&unit.name)));
@@ -144,7 +145,8 @@ fn is_reserved(spec: &Spec) -> bool {
         | Spec::Config(_)
         | Spec::Secret(_)
         | Spec::Node(_)
-        | Spec::Registry(_) => false,
+        | Spec::Registry(_)
+        | Spec::Compose(_) => false,
     }
 }
 

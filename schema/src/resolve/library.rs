@@ -49,6 +49,7 @@ pub(crate) struct Library<'r> {
     groups: BTreeMap<GroupName, Option<Rc<Document<GroupDocument>>>>,
     roles: BTreeMap<RoleName, Option<Rc<Document<RoleDocument>>>>,
     files: BTreeMap<String, StoredFile>,
+    texts: BTreeMap<String, Rc<Source>>,
     templates: BTreeMap<String, Rc<StoredTemplate>>,
     conditions: BTreeMap<String, Rc<Condition>>,
 }
@@ -64,6 +65,7 @@ impl<'r> Library<'r> {
             groups: BTreeMap::new(),
             roles: BTreeMap::new(),
             files: BTreeMap::new(),
+            texts: BTreeMap::new(),
             templates: BTreeMap::new(),
             conditions: BTreeMap::new(),
         }
@@ -191,6 +193,18 @@ impl<'r> Library<'r> {
         let stored = StoredFile { content, blob: Arc::clone(blob), executable };
         self.files.insert(path.to_owned(), stored.clone());
         Ok(stored)
+    }
+
+    /// The text of a file that is read as a document of its own sort.
+    pub(crate) fn source(&mut self, path: &str) -> Result<Rc<Source>, Problem> {
+        if let Some(source) = self.texts.get(path) {
+            return Ok(Rc::clone(source));
+        }
+        let entry = self.repository.get(path).ok_or_else(|| self.missing(path))?;
+        let text = self.text(path, entry)?;
+        let source = self.sources.add(path, text);
+        self.texts.insert(path.to_owned(), Rc::clone(&source));
+        Ok(source)
     }
 
     /// A compiled template.

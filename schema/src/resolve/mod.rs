@@ -4,6 +4,7 @@ pub(crate) mod apply;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod conflict;
+pub(crate) mod inputs;
 pub(crate) mod library;
 pub(crate) mod merge;
 pub(crate) mod order;

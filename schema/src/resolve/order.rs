@@ -42,11 +42,15 @@ struct Edge {
     at: Option<Span>,
 }
 
+/// What resources stand for others: all of these, by theirs.
+pub(crate) type Members = BTreeMap<ResourceId, Vec<ResourceId>>;
+
 /// What there is to know about the resources of a host.
 pub(crate) struct Order<'o, 'r> {
     pub(crate) written: &'o BTreeMap<ResourceId, Written>,
     /// Where each resource is declared; also those that do not apply to the host.
     pub(crate) places: &'o BTreeMap<ResourceId, Span>,
+    pub(crate) members: &'o Members,
     pub(crate) library: &'o Library<'r>,
 }
 
@@ -132,9 +136,21 @@ impl Order<'_, '_> {
             ];
             for (references, why) in lists {
                 for reference in references {
-                    if let Some(&before) = graph.index.get(&reference.value) {
-                        graph.wait(after, before, why, Some(reference.at));
+                    // Who needs what stands for others needs these.
+                    let members = self.members.get(&reference.value).into_iter().flatten();
+                    for named in std::iter::once(&reference.value).chain(members) {
+                        if let Some(&before) = graph.index.get(named) {
+                            graph.wait(after, before, why, Some(reference.at));
+                        }
                     }
+                }
+            }
+        }
+        for (of, members) in self.members {
+            for member in members.iter().filter(|member| member.kind == KindName::Container) {
+                // What a project no longer has may hold a port that it wants.
+                if let (Some(&after), Some(&before)) = (graph.index.get(member), graph.index.get(of)) {
+                    graph.wait(after, before, "what it replaces goes first", None);
                 }
             }
         }
@@ -313,7 +329,8 @@ impl<'s> Graph<'s> {
                     | Spec::Config(_)
                     | Spec::Secret(_)
                     | Spec::Node(_)
-                    | Spec::Registry(_),
+                    | Spec::Registry(_)
+                    | Spec::Compose(_),
                 )
                 | None => {}
             }

@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{Ensure, SecretReference};
-use crate::{AbsolutePath, HostPath, ImageReference, ObjectName, id::RegistryName};
+use crate::{AbsolutePath, HostPath, ImageReference, ObjectName, ResourceId, Sha256, id::RegistryName};
 
 /// An image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +97,15 @@ pub struct ContainerSpec {
     pub healthy_within: Duration,
 }
 
+/// A compose file on one engine. What it declares are resources of their own; it only looks after what it does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComposeSpec {
+    /// The project's name.
+    pub name: ObjectName,
+    /// Services of the file that no active profile has: their containers are left alone.
+    pub asleep: BTreeSet<String>,
+}
+
 /// When the engine starts a container again that ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -171,6 +180,15 @@ pub struct ContainerConfig {
     /// The name that it takes itself for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
+    /// The domain that it takes itself to be in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domainname: Option<String>,
+    /// Whether it has a terminal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tty: Option<bool>,
+    /// Whether its standard input stays open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stdin_open: Option<bool>,
     /// Where what it says goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logging: Option<Logging>,
@@ -201,6 +219,24 @@ pub struct ContainerConfig {
     /// Devices of the host.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub devices: BTreeSet<Device>,
+    /// More groups that it is in, by the names or numbers in the container.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub group_add: BTreeSet<String>,
+    /// Whose processes it sees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<String>,
+    /// Whose shared memory it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipc: Option<String>,
+    /// Whose numbers of users it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userns: Option<String>,
+    /// What of the engine runs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
+    /// How readily the kernel ends it when memory is short.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oom_score_adj: Option<i32>,
     /// Bytes of /dev/shm.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shm_size: Option<u64>,
@@ -213,9 +249,15 @@ pub struct ContainerConfig {
     /// Name servers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dns: Vec<IpAddr>,
+    /// Domains in which names without one are looked up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dns_search: Vec<String>,
     /// More lines for its /etc/hosts, by the name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub extra_hosts: BTreeMap<String, String>,
+    /// What it was made with besides: each of these resources, by its id, with a digest of what it puts on the host.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub restart_on: BTreeMap<ResourceId, Sha256>,
 }
 
 /// A port that is open on the host.

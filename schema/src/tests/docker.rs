@@ -168,3 +168,46 @@ ensure = "absent"
         .collect();
     insta::assert_snapshot!(shown.join("\n"));
 }
+
+#[test]
+fn what_a_container_restarts_on_is_part_of_what_it_is_made_from() {
+    let inputs = |motd: &str, conf: &str| {
+        let host = format!(
+            r#"
+[file."/etc/motd"]
+content = "{motd}"
+[file."/etc/shop/shop.conf"]
+content = "{conf}"
+[file."/etc/shop/in-a-directory"]
+content = "{conf}"
+[container.shop]
+image = "{DIGEST}"
+mounts."/conf" = {{ bind = "/etc/shop/shop.conf" }}
+mounts."/all" = {{ bind = "/etc/shop" }}
+restart_on = ["file:/etc/motd"]
+"#
+        );
+        let resolved = resolve(&[("hosts/web-1.toml", &host)]);
+        let Spec::Container(container) = &get(&resolved.state, "container:shop").spec else { panic!() };
+        let needs = &get(&resolved.state, "container:shop").needs;
+        assert!(needs.contains(&id("file:/etc/motd")) && needs.contains(&id("file:/etc/shop/shop.conf")));
+        container.config.restart_on.clone()
+    };
+    let first = inputs("a", "b");
+    let named: Vec<_> = first.keys().map(ToString::to_string).collect();
+    assert_eq!(named, ["file:/etc/motd", "file:/etc/shop/shop.conf"]);
+    let changed = |other: &std::collections::BTreeMap<ResourceId, crate::Sha256>| {
+        first
+            .iter()
+            .filter(|(id, digest)| other.get(*id) != Some(*digest))
+            .map(|(id, _)| id.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(changed(&inputs("a", "b")), [""; 0]);
+    assert_eq!(changed(&inputs("c", "b")), ["file:/etc/motd"]);
+    assert_eq!(changed(&inputs("a", "c")), ["file:/etc/shop/shop.conf"]);
+    assert!(
+        refuse(&format!("[container.shop]\nimage = \"{DIGEST}\"\nrestart_on = [\"file:/none\"]\n"))
+            .contains("E_NEEDS")
+    );
+}

@@ -182,17 +182,19 @@ fn every_default_is_what_it_says() {
         (KindName::Service, "shop", &container),
         (KindName::Config, "shop", "content = \"x\"\n"),
         (KindName::Node, "web-1", ""),
+        (KindName::Compose, "shop", "source = \"compose.yaml\"\n"),
     ];
     let schema = json_schema::host();
     for (kind, name, fields) in minimal {
         let host = format!("[{kind}.\"{name}\"]\n{fields}");
-        let plain = resolve(&[("hosts/web-1.toml", &host)]).state;
+        let beside = ("compose.yaml", "services: {}\n");
+        let plain = resolve(&[("hosts/web-1.toml", &host), beside]).state;
         let properties =
             schema.pointer(&format!("/properties/{kind}/additionalProperties/properties")).unwrap();
         for (field, described) in properties.as_object().unwrap() {
             let Some(default) = described.get("default") else { continue };
             let said = format!("{host}{field} = {default}\n");
-            assert_eq!(resolve(&[("hosts/web-1.toml", &said)]).state, plain, "{said}");
+            assert_eq!(resolve(&[("hosts/web-1.toml", &said), beside]).state, plain, "{said}");
         }
     }
     let within = schema

@@ -3,6 +3,7 @@
 #![expect(clippy::format_push_string, clippy::format_collect, reason = "plain is better than fast in tests")]
 
 mod bad;
+mod compose;
 mod docker;
 mod files;
 mod layers;

@@ -78,7 +78,7 @@ fn what_is_no_yaml_is_told_with_its_place() {
 #[test]
 fn bombs_do_not_go_off() {
     let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-    for level in 1..30 {
+    for level in 1..12 {
         let below = format!("*a{}", level - 1);
         laughs.extend([format!("a{level}: &a{level} [{}]\n", [below.as_str(); 10].join(", "))]);
     }

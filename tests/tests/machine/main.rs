@@ -4,6 +4,7 @@
 
 mod attacks;
 mod bad_days;
+mod compose;
 mod docker;
 mod drift;
 mod host;

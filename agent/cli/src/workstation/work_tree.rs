@@ -82,7 +82,9 @@ fn entries(root: &Path, top: Hidden) -> Result<BTreeMap<Vec<u8>, Entry>, Failure
             let entry = entry.map_err(|why| Failure::read(&folder, why))?;
             let (name, path) = (entry.file_name(), entry.path());
             let hidden = name.as_bytes().starts_with(b".");
-            let at_top = prefix.is_empty() && name != ".trust" && top == Hidden::LeftOut;
+            // A compose file at the top has its variables beside it.
+            let ours = name == ".trust" || name.as_bytes().starts_with(b".env");
+            let at_top = prefix.is_empty() && !ours && top == Hidden::LeftOut;
             if hidden && (at_top || name == ".git") {
                 continue;
             }

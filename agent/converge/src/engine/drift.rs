@@ -58,7 +58,8 @@ pub fn watched(state: &HostState) -> Watched {
             | Spec::Service(_)
             | Spec::Config(_)
             | Spec::Secret(_)
-            | Spec::Node(_) => watched.docker = true,
+            | Spec::Node(_)
+            | Spec::Compose(_) => watched.docker = true,
             Spec::File(_) | Spec::Directory(_) | Spec::Symlink(_) | Spec::Registry(_) => {}
         }
     }
@@ -99,7 +100,8 @@ pub fn concerned(state: &HostState, touched: &Touched) -> BTreeSet<ResourceId> {
         | Spec::Service(_)
         | Spec::Config(_)
         | Spec::Secret(_)
-        | Spec::Node(_) => touched.docker,
+        | Spec::Node(_)
+        | Spec::Compose(_) => touched.docker,
     };
     let mut concerned: BTreeSet<ResourceId> = state
         .resources
@@ -173,6 +175,7 @@ fn paths(spec: &Spec, tell: &mut dyn FnMut(&AbsolutePath)) {
         | Spec::Service(_)
         | Spec::Config(_)
         | Spec::Secret(_)
-        | Spec::Node(_) => {}
+        | Spec::Node(_)
+        | Spec::Compose(_) => {}
     }
 }

@@ -144,6 +144,14 @@ impl<H: Read> Read for Foresight<'_, H> {
         self.host.inspect(listed).await
     }
 
+    async fn labelled_containers(
+        &self,
+        label: &str,
+        value: &str,
+    ) -> Result<BTreeMap<String, ContainerNow>, HostError> {
+        self.host.labelled_containers(label, value).await
+    }
+
     async fn network(&self, name: &str) -> Result<Option<NetworkNow>, HostError> {
         self.host.network(name).await
     }

@@ -154,7 +154,8 @@ async fn prepare(task: &Task<'_>, ledger: &Ledger, host: &impl Read) {
         | KindName::Config
         | KindName::Secret
         | KindName::Node
-        | KindName::Registry => {}
+        | KindName::Registry
+        | KindName::Compose => {}
     };
     let first = ResourceId::new(KindName::Package, "");
     for (id, resource) in task.state.resources.range(&first..) {

@@ -112,7 +112,11 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
             }
             let Some(item) = self.items.get(at) else { continue };
             let place = |at: &usize| self.places.get(*at).copied().unwrap_or(Place::Open);
-            if item.needs.iter().any(|need| place(need) == Place::Bad) {
+            // What the guard keeps waits for nothing: that would pass for a failure of what it waits for.
+            let is_kept = item.declared.is_none() && self.held.is_some();
+            if is_kept {
+                self.advance(at, item).await;
+            } else if item.needs.iter().any(|need| place(need) == Place::Bad) {
                 self.block(at);
             } else if item.needs.iter().all(|need| place(need) == Place::Good)
                 && item.after.iter().all(|before| matches!(place(before), Place::Good | Place::Bad))

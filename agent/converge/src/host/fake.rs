@@ -303,6 +303,14 @@ impl Read for FakeHost {
         self.look().docker.container(name)
     }
 
+    async fn labelled_containers(
+        &self,
+        label: &str,
+        value: &str,
+    ) -> Result<BTreeMap<String, ContainerNow>, HostError> {
+        self.look().docker.labelled_containers(label, value)
+    }
+
     async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError> {
         self.look().docker.inspect(&listed.id)
     }

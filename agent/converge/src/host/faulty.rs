@@ -154,6 +154,14 @@ impl<H: Read> Read for Faulty<'_, H> {
         self.call()?;
         self.host.container(name).await
     }
+    async fn labelled_containers(
+        &self,
+        label: &str,
+        value: &str,
+    ) -> Result<BTreeMap<String, ContainerNow>, HostError> {
+        self.call()?;
+        self.host.labelled_containers(label, value).await
+    }
     async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError> {
         self.call()?;
         self.host.inspect(listed).await

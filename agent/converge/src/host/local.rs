@@ -342,6 +342,14 @@ impl Read for ReadOnlyHost {
         Box::pin(self.docker()?.container(name)).await
     }
 
+    async fn labelled_containers(
+        &self,
+        label: &str,
+        value: &str,
+    ) -> Result<BTreeMap<String, ContainerNow>, HostError> {
+        Box::pin(self.docker()?.labelled_containers(label, value)).await
+    }
+
     async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError> {
         Box::pin(self.docker()?.inspect(listed)).await
     }
@@ -442,6 +450,14 @@ impl Read for LocalHost {
 
     async fn container(&self, name: &str) -> Result<Option<ContainerNow>, HostError> {
         self.read.container(name).await
+    }
+
+    async fn labelled_containers(
+        &self,
+        label: &str,
+        value: &str,
+    ) -> Result<BTreeMap<String, ContainerNow>, HostError> {
+        self.read.labelled_containers(label, value).await
     }
 
     async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError> {

@@ -105,6 +105,13 @@ pub trait Read {
     /// All that the Docker engine says of a container, as its API has it. Kept while the list tells the same.
     async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError>;
 
+    /// The containers that carry this label with this value, by their names, from one list of all.
+    async fn labelled_containers(
+        &self,
+        label: &str,
+        value: &str,
+    ) -> Result<BTreeMap<String, ContainerNow>, HostError>;
+
     /// A network of the Docker engine by its name, from one list of all.
     async fn network(&self, name: &str) -> Result<Option<NetworkNow>, HostError>;
 

@@ -20,6 +20,7 @@ use crate::{
 
 pub(crate) mod access;
 mod compare;
+pub(crate) mod compose;
 pub(crate) mod config;
 pub(crate) mod container;
 pub(crate) mod directory;
@@ -145,6 +146,7 @@ pub(crate) async fn examine(
         KindName::Secret => look::<secret::Secret>(id, want, print, around, host).await,
         KindName::Node => look::<node::Node>(id, want, print, around, host).await,
         KindName::Registry => look::<registry::Registry>(id, want, print, around, host).await,
+        KindName::Compose => look::<compose::Compose>(id, want, print, around, host).await,
     }
 }
 
@@ -192,7 +194,8 @@ pub(crate) fn claims(spec: &Spec, claim: &mut dyn FnMut(&AbsolutePath, Option<Sh
         | Spec::Config(_)
         | Spec::Secret(_)
         | Spec::Node(_)
-        | Spec::Registry(_) => {}
+        | Spec::Registry(_)
+        | Spec::Compose(_) => {}
     }
 }
 

@@ -144,7 +144,8 @@ impl Removals<'_, '_> {
             | Spec::Config(_)
             | Spec::Secret(_)
             | Spec::Node(_)
-            | Spec::Registry(_) => false,
+            | Spec::Registry(_)
+            | Spec::Compose(_) => false,
         })
     }
 
@@ -164,7 +165,8 @@ impl Removals<'_, '_> {
             | Spec::Config(_)
             | Spec::Secret(_)
             | Spec::Node(_)
-            | Spec::Registry(_) => false,
+            | Spec::Registry(_)
+            | Spec::Compose(_) => false,
         })
     }
 

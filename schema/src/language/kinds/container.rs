@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{list, map, string, strings, texts, value, wait, words};
 use crate::{
-    AbsolutePath, ContentSource as _, HostPath, ImageReference, KindName, ObjectName, Problem,
+    AbsolutePath, ContentSource as _, HostPath, ImageReference, KindName, ObjectName, Problem, ResourceId,
     document::{
         duration::Wait,
-        field::{List, Map, Whole},
+        field::{List, Map, Signed, Whole},
         source::{Located, Span},
         table::table,
     },
@@ -126,6 +126,12 @@ table! {
         working_dir: AbsolutePath,
         /// The name that it takes itself for.
         hostname: Word,
+        /// The domain that it takes itself to be in.
+        domainname: Word,
+        /// Whether it has a terminal.
+        tty: bool,
+        /// Whether its standard input stays open.
+        stdin_open: bool,
         /// Where what it says goes.
         logging: LoggingTable,
         /// Capabilities that it gets besides Docker's usual ones.
@@ -146,6 +152,18 @@ table! {
         sysctls: Map<OptionName, String>,
         /// Devices of the host: `PATH[:PATH_IN_CONTAINER[:rwm]]`.
         devices: List<Device> = "[]",
+        /// More groups that it is in, by the names or numbers in the container.
+        group_add: List<Word> = "[]",
+        /// Whose processes it sees: `host`, or `container:NAME`. By default its own.
+        pid: Word,
+        /// Whose shared memory it has: `host`, `none`, `private`, `shareable`, or `container:NAME`.
+        ipc: Word,
+        /// Whose numbers of users it has: `host`, where the engine gives containers numbers of their own.
+        userns: Word,
+        /// What of the engine runs it, such as `nvidia`.
+        runtime: Word,
+        /// How readily the kernel ends it when memory is short: from -1000, never, to 1000.
+        oom_score_adj: Signed<-1000, 1000>,
         /// How large its /dev/shm is.
         shm_size: Size,
         /// The signal that asks it to stop.
@@ -154,8 +172,13 @@ table! {
         stop_grace_period: Wait<1, 3600>,
         /// Name servers.
         dns: List<Address> = "[]",
+        /// Domains in which names without one are looked up.
+        dns_search: List<Word> = "[]",
         /// More lines for its /etc/hosts: addresses by names; `host-gateway` is the host's address.
         extra_hosts: Map<OptionName, Word>,
+        /// Resources whose change makes the container anew. A file that it mounts by itself, not with its directory, is always
+        /// one of them: the container would go on seeing the old one.
+        restart_on: List<ResourceId> = "[]",
         after common: Common,
     }
 }
@@ -215,6 +238,9 @@ impl ContainerTable {
             user: string(self.user.as_ref()),
             working_dir: string(self.working_dir.as_ref()),
             hostname: string(self.hostname.as_ref()),
+            domainname: string(self.domainname.as_ref()),
+            tty: value(self.tty.as_ref()),
+            stdin_open: value(self.stdin_open.as_ref()),
             logging: self.logging.as_ref().and_then(|logging| logging.value.logging()),
             cap_add: list(self.cap_add.as_ref()).map(|name| name.as_str().to_owned()).collect(),
             cap_drop: list(self.cap_drop.as_ref()).map(|name| name.as_str().to_owned()).collect(),
@@ -225,11 +251,20 @@ impl ContainerTable {
             ulimits: map(self.ulimits.as_ref(), |limit| *limit),
             sysctls: texts(self.sysctls.as_ref()),
             devices: list(self.devices.as_ref()).collect(),
+            group_add: strings(self.group_add.as_ref()).collect(),
+            pid: string(self.pid.as_ref()),
+            ipc: string(self.ipc.as_ref()),
+            userns: string(self.userns.as_ref()),
+            runtime: string(self.runtime.as_ref()),
+            oom_score_adj: self.oom_score_adj.as_ref().map(|score| score.value.0),
             shm_size: self.shm_size.as_ref().map(|size| size.value.0),
             stop_signal: string(self.stop_signal.as_ref()),
             stop_grace_period: wait(self.stop_grace_period.as_ref()),
             dns: list(self.dns.as_ref()).map(|address| address.0).collect(),
+            dns_search: strings(self.dns_search.as_ref()).collect(),
             extra_hosts: map(self.extra_hosts.as_ref(), Word::to_string),
+            // What these are is known once all is built.
+            restart_on: BTreeMap::new(),
         })
     }
 

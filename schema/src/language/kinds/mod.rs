@@ -1,5 +1,6 @@
 //! One table a kind, and how each becomes a [`crate::spec::Spec`].
 
+pub(crate) mod compose;
 pub(crate) mod config;
 pub(crate) mod container;
 pub(crate) mod directory;
@@ -15,6 +16,7 @@ pub(crate) mod symlink;
 pub(crate) mod unit;
 pub(crate) mod volume;
 
+pub(crate) use compose::ComposeTable;
 pub(crate) use config::ConfigTable;
 pub(crate) use container::{ContainerTable, HealthcheckTable, LoggingTable, MountTable};
 pub(crate) use directory::DirectoryTable;

@@ -126,7 +126,8 @@ impl Graph<'_> {
                 | KindName::Config
                 | KindName::Secret
                 | KindName::Node
-                | KindName::Registry => {
+                | KindName::Registry
+                | KindName::Compose => {
                     kept.push(index);
                     false
                 }

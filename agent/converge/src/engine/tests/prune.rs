@@ -181,6 +181,21 @@ fn the_guard_holds_the_whole_prune_and_nothing_else() {
 }
 
 #[test]
+fn what_waits_for_what_the_guard_holds_is_held_too() {
+    let (mut scene, host, mut store) = (Scene::new(), FakeHost::new(), MemoryStore::default());
+    scene.directory("/etc/d");
+    scene.file("/etc/d/f", "x");
+    scene.connect();
+    scene.pass(&host, &mut store);
+    scene.drop("directory:/etc/d").drop("file:/etc/d/f");
+    scene.state.guard = RemovalGuard { max_removals: 1, max_removal_percent: 100, allowed: 0 };
+    let report = scene.pass(&host, &mut store);
+    let held =
+        |outcome: &Outcome| matches!(outcome, Outcome::Held(failure) if failure.code == "E_REMOVAL_GUARD");
+    assert!(report.outcomes.len() == 2 && report.outcomes.values().all(held), "{report:?}");
+}
+
+#[test]
 fn a_path_that_changes_its_kind_is_replaced_in_place() {
     let mut link = Scene::new();
     link.symlink("/etc/x", "target");

@@ -137,6 +137,18 @@ impl Docker {
         Ok(self.containers().await?.get(name).cloned())
     }
 
+    /// The containers that carry a label with a value.
+    pub(super) async fn labelled_containers(
+        &self,
+        label: &str,
+        value: &str,
+    ) -> Result<BTreeMap<String, ContainerNow>, HostError> {
+        let containers = self.containers().await?;
+        let has = |container: &ContainerNow| container.labels.get(label).is_some_and(|found| found == value);
+        let found = containers.iter().filter(|(_, container)| has(container));
+        Ok(found.map(|(name, container)| (name.clone(), container.clone())).collect())
+    }
+
     /// The names of the containers that are in a network, without those that a service has there: they go with it.
     pub(super) async fn network_users(&self, network: &str) -> Result<BTreeSet<String>, HostError> {
         let containers = self.containers().await?;

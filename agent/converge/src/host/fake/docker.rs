@@ -88,6 +88,21 @@ impl FakeDocker {
         }))
     }
 
+    pub(super) fn labelled_containers(
+        &self,
+        label: &str,
+        value: &str,
+    ) -> Result<BTreeMap<String, ContainerNow>, HostError> {
+        let mut found = BTreeMap::new();
+        for name in self.containers.keys() {
+            let now = self.container(name)?;
+            found.extend(now.map(|now| (name.clone(), now)));
+        }
+        self.answers()?;
+        found.retain(|_, now| now.labels.get(label).is_some_and(|found| found == value));
+        Ok(found)
+    }
+
     fn image_id(&self, body: &Value) -> String {
         let named = body.get("Image").and_then(Value::as_str).unwrap_or_default();
         self.images.get(named).map_or(named, String::as_str).to_owned()

@@ -27,6 +27,9 @@ pub(super) fn new(id: &ResourceId, want: &ContainerSpec, image: Option<&ImageRef
     set(&mut body, "User", config.user.as_ref());
     set(&mut body, "WorkingDir", config.working_dir.as_ref());
     set(&mut body, "Hostname", config.hostname.as_ref());
+    set(&mut body, "Domainname", config.domainname.as_ref());
+    set(&mut body, "Tty", config.tty);
+    set(&mut body, "OpenStdin", config.stdin_open);
     set(&mut body, "Healthcheck", config.healthcheck.as_ref().map(healthcheck));
     set(&mut body, "StopSignal", config.stop_signal.as_ref());
     set(&mut body, "StopTimeout", config.stop_grace_period.map(|wait| wait.as_secs()));
@@ -76,6 +79,12 @@ fn host(want: &ContainerSpec) -> Map<String, Value> {
     set(&mut host, "Privileged", config.privileged);
     set(&mut host, "ReadonlyRootfs", config.read_only);
     set(&mut host, "Init", config.init);
+    set(&mut host, "GroupAdd", some_set(&config.group_add));
+    set(&mut host, "PidMode", config.pid.as_ref());
+    set(&mut host, "IpcMode", config.ipc.as_ref());
+    set(&mut host, "UsernsMode", config.userns.as_ref());
+    set(&mut host, "Runtime", config.runtime.as_ref());
+    set(&mut host, "OomScoreAdj", config.oom_score_adj);
     set(&mut host, "ShmSize", config.shm_size);
     let log = config.logging.as_ref();
     set(&mut host, "LogConfig", log.map(|log| json!({ "Type": log.driver, "Config": log.options })));
@@ -87,6 +96,7 @@ fn host(want: &ContainerSpec) -> Map<String, Value> {
     let device = |device: &holdfast_schema::spec::Device| json!({ "PathOnHost": device.host, "PathInContainer": device.container, "CgroupPermissions": device.permissions });
     set(&mut host, "Devices", some(config.devices.iter().map(device).collect::<Vec<_>>()));
     set(&mut host, "Dns", some(config.dns.clone()));
+    set(&mut host, "DnsSearch", some(config.dns_search.clone()));
     let hosts: Vec<_> =
         config.extra_hosts.iter().map(|(name, address)| format!("{name}:{address}")).collect();
     set(&mut host, "ExtraHosts", some(hosts));

@@ -37,6 +37,22 @@ pub(super) fn differences(want: &ContainerSpec, image: Option<&str>, all: &Value
     seen.text("user", "/Config/User", config.user.as_deref());
     seen.text("working_dir", "/Config/WorkingDir", config.working_dir.as_deref());
     seen.text("hostname", "/Config/Hostname", config.hostname.as_deref());
+    seen.text("domainname", "/Config/Domainname", config.domainname.as_deref());
+    seen.flag("tty", "/Config/Tty", config.tty);
+    seen.flag("stdin_open", "/Config/OpenStdin", config.stdin_open);
+    seen.set("group_add", "/HostConfig/GroupAdd", &config.group_add);
+    seen.text("pid", "/HostConfig/PidMode", config.pid.as_deref());
+    seen.text("ipc", "/HostConfig/IpcMode", config.ipc.as_deref());
+    seen.text("userns", "/HostConfig/UsernsMode", config.userns.as_deref());
+    seen.text("runtime", "/HostConfig/Runtime", config.runtime.as_deref());
+    if let Some(score) = config.oom_score_adj {
+        let found = all.pointer("/HostConfig/OomScoreAdj").and_then(Value::as_i64).unwrap_or_default();
+        if found != i64::from(score) {
+            seen.differ("oom_score_adj", found.to_string(), score.to_string());
+        }
+    }
+    let domains = config.dns_search.iter().cloned().collect();
+    seen.set("dns_search", "/HostConfig/DnsSearch", &domains);
     seen.text("stop_signal", "/Config/StopSignal", config.stop_signal.as_deref());
     seen.number(
         "stop_grace_period",

@@ -17,6 +17,7 @@ use crate::{
 
 pub(super) mod body;
 mod compare;
+mod inputs;
 mod live;
 mod observe;
 mod plan;
@@ -70,6 +71,7 @@ impl Kind for Container {
         let mut lessons =
             docker::lessons(subject.id, subject.entry, seen.now.as_ref().map(|now| &now.labels));
         lessons.extend(seen.pin.clone().map(|pin| Lesson::Pinned(Box::new(pin))));
+        lessons.extend(inputs::lesson(subject, seen.now.as_ref()));
         lessons
     }
 

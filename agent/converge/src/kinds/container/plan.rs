@@ -3,7 +3,7 @@
 use holdfast_schema::spec::{ContainerSpec, Ensure};
 use serde_json::Value;
 
-use super::{Observed, WantedImage, body, compare, live, observe::wanted_image};
+use super::{Observed, WantedImage, body, compare, inputs, live, observe::wanted_image};
 use crate::{
     host::{ContainerNow, Expected},
     kinds::{
@@ -67,6 +67,9 @@ fn replaced(
     if labelled != Labelled::Same {
         let image = if let WantedImage::There(id) = &seen.image { Some(id.as_str()) } else { None };
         because = compare::differences(want, image, all);
+        if labelled == Labelled::Unknown {
+            because.extend(inputs::changed(subject, want));
+        }
         // Something that was declared is no longer, or is written in another way.
         if because.is_empty() && labelled == Labelled::Other {
             because.push(docker::difference(

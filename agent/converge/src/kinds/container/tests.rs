@@ -229,6 +229,16 @@ fn full() -> ContainerSpec {
         labels: texts(&[("team", "shop")]),
         user: Some("1000".to_owned()),
         working_dir: Some("/srv".to_owned()),
+        domainname: Some("example.com".to_owned()),
+        tty: Some(true),
+        stdin_open: Some(true),
+        group_add: ["dialout".to_owned()].into(),
+        pid: Some("host".to_owned()),
+        ipc: Some("host".to_owned()),
+        userns: Some("host".to_owned()),
+        runtime: Some("nvidia".to_owned()),
+        oom_score_adj: Some(-500),
+        dns_search: vec!["example.com".to_owned()],
         hostname: Some("shop".to_owned()),
         logging: Some(Logging { driver: "json-file".to_owned(), options: texts(&[("max-size", "1m")]) }),
         cap_add: set(&["NET_ADMIN"]),
@@ -309,4 +319,27 @@ fn plans_read_well() {
     scene.drop(SHOP).drop("network:front").drop("volume:data");
     let gone = preview(&scene, &store);
     insta::assert_snapshot!([first, quiet, changed, gone].join("---\n"));
+}
+
+#[test]
+fn what_a_container_of_others_restarts_on_is_remembered() {
+    let (mut scene, host, mut store) = (Scene::new(), engine(), MemoryStore::default());
+    host.inner().docker.run_by_hand(
+        "shop",
+        json!({ "Image": ONE, "HostConfig": { "RestartPolicy": { "Name": "unless-stopped" } } }),
+    );
+    let of = |text: &str| [(id("file:/etc/shop.conf"), holdfast_schema::Sha256::of(text.as_bytes()))].into();
+    scene.container("shop", ONE).as_container().config.restart_on = of("one");
+    scene.pass(&host, &mut store);
+    scene.pass(&host, &mut store);
+    assert_eq!(planned(&scene, SHOP, &host, &store.ledger()), "");
+    scene.get(SHOP).as_container().config.restart_on = of("two");
+    assert_eq!(planned(&scene, SHOP, &host, &store.ledger()), "put shop");
+    scene.pass(&host, &mut store);
+    assert_eq!(planned(&scene, SHOP, &host, &store.ledger()), "");
+    // From now on its label tells.
+    scene.pass(&host, &mut store);
+    assert!(store.ledger().entry(&id(SHOP)).unwrap().started.is_none());
+    scene.get(SHOP).as_container().config.restart_on = of("three");
+    assert_eq!(planned(&scene, SHOP, &host, &store.ledger()), "put shop");
 }
