@@ -73,6 +73,27 @@ impl Spec {
         }
     }
 
+    /// The paths that belong to the resource alone, whether anything shall be there or not.
+    pub fn paths(&self) -> Vec<AbsolutePath> {
+        match self {
+            Self::File(file) => vec![file.path.clone()],
+            Self::Directory(directory) => vec![directory.path.clone()],
+            Self::Symlink(link) => vec![link.path.clone()],
+            Self::Unit(unit) => unit.paths(),
+            Self::Package(_)
+            | Self::Image(_)
+            | Self::Network(_)
+            | Self::Volume(_)
+            | Self::Container(_)
+            | Self::Service(_)
+            | Self::Config(_)
+            | Self::Secret(_)
+            | Self::Node(_)
+            | Self::Registry(_)
+            | Self::Compose(_) => Vec::new(),
+        }
+    }
+
     /// Whether the resource is declared to be absent.
     pub fn is_absent(&self) -> bool {
         let ensure = match self {
@@ -224,6 +245,9 @@ pub enum ConfigFiles {
     Replace,
 }
 
+/// Where systemd looks for the units of a host's administrator: see systemd.unit(5).
+pub const UNIT_FILES: &str = "/etc/systemd/system";
+
 /// A systemd unit. Whatever is `None` is left as it is found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnitSpec {
@@ -247,6 +271,21 @@ pub struct UnitSpec {
     pub reload_on: BTreeSet<ResourceId>,
     /// How to know, after a start, that it works.
     pub health: Option<Health>,
+}
+
+impl UnitSpec {
+    /// The path of its own file.
+    pub fn file(&self) -> String {
+        format!("{UNIT_FILES}/{}", self.name)
+    }
+
+    /// Its own file and its drop-ins, as far as they are declared.
+    fn paths(&self) -> Vec<AbsolutePath> {
+        let file = self.file();
+        let drop_ins = self.drop_ins.keys().map(|name| format!("{file}.d/{name}"));
+        let paths = self.content.map(|_| file.clone()).into_iter().chain(drop_ins);
+        paths.filter_map(|path| path.parse().ok()).collect()
+    }
 }
 
 /// How to know that a unit works.

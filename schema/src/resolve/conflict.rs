@@ -3,14 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::library::Library;
-use crate::{
-    AbsolutePath, HostState, KindName, Problem, ResourceId, UnitName,
-    document::source::Span,
-    spec::{Ensure, Spec},
-};
-
-/// Where systemd looks for the units of this host's administrator.
-pub(crate) const UNIT_DIRECTORY: &str = "/etc/systemd/system";
+use crate::{AbsolutePath, HostState, KindName, Problem, ResourceId, document::source::Span, spec::Spec};
 
 /// What the agent keeps for itself: to change these from Git could lock the host out of its own fleet.
 const RESERVED: [&str; 4] =
@@ -50,17 +43,15 @@ pub(crate) fn find(
             let problem = Problem::new("E_RESERVED", format!("{id} belongs to the agent itself"));
             report(id, problem.remedy("change it on the host: `holdfast enrol` and the package do"), None);
         }
-        for (path, claim) in claimed(id, &resource.spec) {
-            match claims.get(&path) {
-                Some(other) => {
-                    let problem =
-                        Problem::new("E_TWO_OWNERS", format!("{id} and {} both own {path}", other.id))
-                            .remedy("keep one of them");
-                    report(id, problem, Some((other.id, "is declared here")));
-                }
-                None => {
-                    claims.insert(path, claim);
-                }
+        for path in resource.spec.paths() {
+            let path = path.to_string();
+            if let Some(other) = claims.get(&path) {
+                let problem = Problem::new("E_TWO_OWNERS", format!("{id} and {} both own {path}", other.id))
+                    .remedy("keep one of them");
+                report(id, problem, Some((other.id, "is declared here")));
+            } else {
+                let directory = matches!(resource.spec, Spec::Directory(_));
+                claims.insert(path, Claim { id, present: !resource.spec.is_absent(), directory });
             }
         }
     }
@@ -87,37 +78,6 @@ pub(crate) fn find(
     }
 }
 
-/// The paths that a resource owns.
-fn claimed<'s>(id: &'s ResourceId, spec: &'s Spec) -> Vec<(String, Claim<'s>)> {
-    let claim = |ensure: Ensure, directory| Claim { id, present: ensure == Ensure::Present, directory };
-    match spec {
-        Spec::File(file) => vec![(file.path.to_string(), claim(file.ensure, false))],
-        Spec::Directory(directory) => vec![(directory.path.to_string(), claim(directory.ensure, true))],
-        Spec::Symlink(link) => vec![(link.path.to_string(), claim(link.ensure, false))],
-        Spec::Package(_)
-        | Spec::Image(_)
-        | Spec::Network(_)
-        | Spec::Volume(_)
-        | Spec::Container(_)
-        | Spec::Service(_)
-        | Spec::Config(_)
-        | Spec::Secret(_)
-        | Spec::Node(_)
-        | Spec::Registry(_)
-        | Spec::Compose(_) => Vec::new(),
-        Spec::Unit(unit) => {
-            let own = unit.content.map(|_| unit_path(&unit.name));
-            let drop_ins = unit.drop_ins.keys().map(|file| format!("{}.d/{file}", unit_path(&unit.name)));
-            own.into_iter().chain(drop_ins).map(|path| (path, claim(unit.ensure, false))).collect()
-        }
-    }
-}
-
-/// Where a unit's own file is.
-pub(crate) fn unit_path(name: &UnitName) -> String {
-    format!("{UNIT_DIRECTORY}/{name}")
-}
-
 /// Every directory above a path, nearest first, without the root.
 pub(crate) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     let up = |path: &str| path.rsplit_once('/').map(|(above, _)| above.len()).filter(|length| *length > 0);
@@ -131,23 +91,8 @@ fn is_reserved(spec: &Spec) -> bool {
             .iter()
             .any(|own| path.as_str() == *own || ancestors(path.as_str()).any(|above| above == *own))
     };
-    match spec {
-        Spec::File(file) => under(&file.path),
-        Spec::Directory(directory) => under(&directory.path),
-        Spec::Symlink(link) => under(&link.path),
-        Spec::Unit(unit) => RESERVED_UNITS.contains(&unit.name.as_str()),
-        Spec::Package(_)
-        | Spec::Image(_)
-        | Spec::Network(_)
-        | Spec::Volume(_)
-        | Spec::Container(_)
-        | Spec::Service(_)
-        | Spec::Config(_)
-        | Spec::Secret(_)
-        | Spec::Node(_)
-        | Spec::Registry(_)
-        | Spec::Compose(_) => false,
-    }
+    let own_unit = matches!(spec, Spec::Unit(unit) if RESERVED_UNITS.contains(&unit.name.as_str()));
+    own_unit || spec.paths().iter().any(under)
 }
 
 /// The kinds that are a path.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{
-    conflict::{PATHS, ancestors, unit_path},
+    conflict::{PATHS, ancestors},
     library::Library,
 };
 use crate::{
@@ -199,7 +199,7 @@ impl Order<'_, '_> {
                         }
                     }
                     // The directory that the unit's own files go into may be declared, too.
-                    let own = unit_path(&unit.name);
+                    let own = unit.file();
                     if let Some(&above) = ancestors(&own).find_map(|above| paths.get(above)) {
                         graph.wait(after, above, "its unit file lies in it", None);
                     }
@@ -319,20 +319,7 @@ impl<'s> Graph<'s> {
                     names.extend(program.and_then(|program| program.rsplit('/').next()));
                 }
                 Some(Spec::Directory(_) | Spec::Symlink(_)) => names.extend(id.name.split('/')),
-                Some(
-                    Spec::Package(_)
-                    | Spec::Image(_)
-                    | Spec::Network(_)
-                    | Spec::Volume(_)
-                    | Spec::Container(_)
-                    | Spec::Service(_)
-                    | Spec::Config(_)
-                    | Spec::Secret(_)
-                    | Spec::Node(_)
-                    | Spec::Registry(_)
-                    | Spec::Compose(_),
-                )
-                | None => {}
+                _ => {}
             }
             for package in
                 names.into_iter().filter_map(|name| packages.get(name)).copied().collect::<Vec<_>>()

@@ -7,12 +7,9 @@ use holdfast_schema::{
     spec::{Ensure, Spec},
 };
 
-use crate::{
-    host::{
-        UNIT_FILES, logins,
-        watch::{Culprit, Interest, Touched, Watched},
-    },
-    kinds,
+use crate::host::{
+    logins,
+    watch::{Culprit, Interest, Touched, Watched},
 };
 
 /// The files that say which number an account has: see passwd(5) and group(5).
@@ -40,7 +37,9 @@ pub fn watched(state: &HostState) -> Watched {
             }
             spec => {
                 accounts |= matches!(spec, Spec::File(_));
-                paths(spec, &mut |path| add(path.directory(), Interest::Entries));
+                for path in paths(spec) {
+                    add(path.directory(), Interest::Entries);
+                }
             }
         }
     }
@@ -51,16 +50,8 @@ pub fn watched(state: &HostState) -> Watched {
         match &resource.spec {
             Spec::Unit(unit) => drop(watched.units.insert(unit.name.clone())),
             Spec::Package(_) => watched.packages = true,
-            Spec::Image(_)
-            | Spec::Network(_)
-            | Spec::Volume(_)
-            | Spec::Container(_)
-            | Spec::Service(_)
-            | Spec::Config(_)
-            | Spec::Secret(_)
-            | Spec::Node(_)
-            | Spec::Compose(_) => watched.docker = true,
-            Spec::File(_) | Spec::Directory(_) | Spec::Symlink(_) | Spec::Registry(_) => {}
+            Spec::Registry(_) => {}
+            spec => watched.docker |= spec.kind().is_of_docker(),
         }
     }
     watched
@@ -77,31 +68,24 @@ pub fn concerned(state: &HostState, touched: &Touched) -> BTreeSet<ResourceId> {
         std::iter::successors(Some(path.clone()), AbsolutePath::parent)
             .any(|path| touched.paths.contains(&path))
     };
+    let any_path = |spec: &Spec| paths(spec).iter().any(is_touched);
     let is_concerned = |spec: &Spec| match spec {
         Spec::Package(_) => touched.packages,
         Spec::Unit(unit) => {
             touched.all_units
                 || touched.units.contains(&unit.name)
-                || any_path(spec, &is_touched)
-                || format!("{UNIT_FILES}/{}", unit.name).parse().is_ok_and(|path| is_touched(&path))
+                || any_path(spec)
+                || unit.file().parse().is_ok_and(|path| is_touched(&path))
         }
         Spec::Directory(directory) => {
             accounts
                 || is_touched(&directory.path)
                 || (directory.purge && parents.contains(directory.path.as_str()))
         }
-        Spec::File(_) => accounts || any_path(spec, &is_touched),
-        Spec::Symlink(_) | Spec::Registry(_) => any_path(spec, &is_touched),
-        // One list serves them all.
-        Spec::Image(_)
-        | Spec::Network(_)
-        | Spec::Volume(_)
-        | Spec::Container(_)
-        | Spec::Service(_)
-        | Spec::Config(_)
-        | Spec::Secret(_)
-        | Spec::Node(_)
-        | Spec::Compose(_) => touched.docker,
+        Spec::File(_) => accounts || any_path(spec),
+        Spec::Symlink(_) | Spec::Registry(_) => any_path(spec),
+        // One list serves all that the engine keeps.
+        spec => touched.docker && spec.kind().is_of_docker(),
     };
     let mut concerned: BTreeSet<ResourceId> = state
         .resources
@@ -135,8 +119,7 @@ pub fn culprits(
             let mut above = std::iter::successors(Some(path.clone()), AbsolutePath::parent);
             above.find_map(|path| touched.by.get(&path))
         };
-        let mut found = None;
-        paths(spec, &mut |path| found = found.take().or_else(|| is_at(path)));
+        let mut found = paths(spec).iter().find_map(is_at);
         if let (Spec::Directory(directory), None) = (spec, found) {
             let mut inside =
                 touched.by.iter().filter(|(path, _)| path.directory() == directory.path.as_str());
@@ -153,29 +136,10 @@ fn watches(spec: &Spec, changed: &BTreeSet<ResourceId>) -> bool {
     unit.restart_on.iter().chain(&unit.reload_on).any(|input| changed.contains(input))
 }
 
-fn any_path(spec: &Spec, is: &impl Fn(&AbsolutePath) -> bool) -> bool {
-    let mut any = false;
-    paths(spec, &mut |path| any |= is(path));
-    any
-}
-
 /// Every path that a resource is about, whether something should be there or not.
-fn paths(spec: &Spec, tell: &mut dyn FnMut(&AbsolutePath)) {
+fn paths(spec: &Spec) -> Vec<AbsolutePath> {
     match spec {
-        Spec::File(file) => tell(&file.path),
-        Spec::Directory(directory) => tell(&directory.path),
-        Spec::Symlink(link) => tell(&link.path),
-        Spec::Unit(_) => kinds::claims(spec, &mut |path, _digest| tell(path)),
-        Spec::Registry(_) => logins::PATH.parse().iter().for_each(tell),
-        Spec::Package(_)
-        | Spec::Image(_)
-        | Spec::Network(_)
-        | Spec::Volume(_)
-        | Spec::Container(_)
-        | Spec::Service(_)
-        | Spec::Config(_)
-        | Spec::Secret(_)
-        | Spec::Node(_)
-        | Spec::Compose(_) => {}
+        Spec::Registry(_) => logins::PATH.parse().into_iter().collect(),
+        spec => spec.paths(),
     }
 }

@@ -143,19 +143,7 @@ async fn prepare(task: &Task<'_>, ledger: &Ledger, host: &impl Read) {
     let mut want = |id: &ResourceId, name: &str| match id.kind {
         KindName::Package => drop(wanted.packages.insert(name.to_owned())),
         KindName::Unit => drop(name.parse().map(|unit| wanted.units.insert(unit))),
-        KindName::File
-        | KindName::Directory
-        | KindName::Symlink
-        | KindName::Image
-        | KindName::Network
-        | KindName::Volume
-        | KindName::Container
-        | KindName::Service
-        | KindName::Config
-        | KindName::Secret
-        | KindName::Node
-        | KindName::Registry
-        | KindName::Compose => {}
+        _ => {}
     };
     let first = ResourceId::new(KindName::Package, "");
     for (id, resource) in task.state.resources.range(&first..) {

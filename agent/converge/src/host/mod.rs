@@ -45,9 +45,6 @@ pub use secrets::{KEY, Sealed, SecretError, SecretNow};
 
 use crate::plan::Action;
 
-/// Where administrators' unit files, masks, drop-ins and enablement links lie, see systemd.unit(5).
-pub(crate) const UNIT_FILES: &str = "/etc/systemd/system";
-
 /// Looks at a host. Answers are batched and kept for one pass.
 ///
 /// Futures need not be `Send`: a pass runs on one thread.

@@ -181,21 +181,7 @@ pub(crate) fn claims(spec: &Spec, claim: &mut dyn FnMut(&AbsolutePath, Option<Sh
             claim(&link.path, Some(Sha256::of(link.target.as_bytes())));
         }
         Spec::Unit(unit) if unit.ensure == Ensure::Present => unit::claims(unit, claim),
-        Spec::File(_)
-        | Spec::Directory(_)
-        | Spec::Symlink(_)
-        | Spec::Unit(_)
-        | Spec::Package(_)
-        | Spec::Image(_)
-        | Spec::Network(_)
-        | Spec::Volume(_)
-        | Spec::Container(_)
-        | Spec::Service(_)
-        | Spec::Config(_)
-        | Spec::Secret(_)
-        | Spec::Node(_)
-        | Spec::Registry(_)
-        | Spec::Compose(_) => {}
+        _ => {}
     }
 }
 

@@ -134,39 +134,14 @@ impl Removals<'_, '_> {
         self.under(|resource| match &resource.spec {
             Spec::File(_) | Spec::Symlink(_) => true,
             Spec::Directory(directory) => directory.ensure == Ensure::Absent,
-            Spec::Package(_)
-            | Spec::Unit(_)
-            | Spec::Image(_)
-            | Spec::Network(_)
-            | Spec::Volume(_)
-            | Spec::Container(_)
-            | Spec::Service(_)
-            | Spec::Config(_)
-            | Spec::Secret(_)
-            | Spec::Node(_)
-            | Spec::Registry(_)
-            | Spec::Compose(_) => false,
+            _ => false,
         })
     }
 
     /// What goes from under a directory that is purged, with that directory.
     fn purged(&self) -> BTreeMap<&ResourceId, &ResourceId> {
-        self.under(|resource| match &resource.spec {
-            Spec::Directory(directory) => directory.ensure == Ensure::Present && directory.purge,
-            Spec::File(_)
-            | Spec::Symlink(_)
-            | Spec::Package(_)
-            | Spec::Unit(_)
-            | Spec::Image(_)
-            | Spec::Network(_)
-            | Spec::Volume(_)
-            | Spec::Container(_)
-            | Spec::Service(_)
-            | Spec::Config(_)
-            | Spec::Secret(_)
-            | Spec::Node(_)
-            | Spec::Registry(_)
-            | Spec::Compose(_) => false,
+        self.under(|resource| {
+            matches!(&resource.spec, Spec::Directory(directory) if directory.ensure == Ensure::Present && directory.purge)
         })
     }
 

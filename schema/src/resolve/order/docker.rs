@@ -118,17 +118,10 @@ impl Graph<'_> {
                 KindName::File | KindName::Directory | KindName::Symlink => {
                     id.name == DIRECTORY || ancestors(&id.name).any(|above| above == DIRECTORY)
                 }
-                KindName::Image
-                | KindName::Network
-                | KindName::Volume
-                | KindName::Container
-                | KindName::Service
-                | KindName::Config
-                | KindName::Secret
-                | KindName::Node
-                | KindName::Registry
-                | KindName::Compose => {
-                    kept.push(index);
+                kind => {
+                    if kind.is_of_docker() {
+                        kept.push(index);
+                    }
                     false
                 }
             };

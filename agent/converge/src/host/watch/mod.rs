@@ -10,11 +10,11 @@ use std::{
     time::Duration,
 };
 
-use holdfast_schema::{AbsolutePath, UnitName};
+use holdfast_schema::{AbsolutePath, UnitName, spec::UNIT_FILES};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    HostError, UNIT_FILES,
+    HostError,
     docker::{Events, Heard},
     files::Files,
     systemd::{Signal, Signals},

@@ -3,12 +3,12 @@
 
 use holdfast_schema::{
     AbsolutePath, Sha256, UnitName,
-    spec::{Ensure, Spec, UnitSpec},
+    spec::{Ensure, Spec, UNIT_FILES, UnitSpec},
 };
 
 use super::{Fate, Kind, Refusal, Subject, marks};
 use crate::{
-    host::{HostError, Node, Read, UNIT_FILES},
+    host::{HostError, Node, Read},
     ledger::Lesson,
     plan::{Step, found::Found},
 };
