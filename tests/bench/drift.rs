@@ -1,37 +1,38 @@
 //! From somebody's change to its repair, by the running service.
 
-use std::{thread, time::Duration};
+use std::{fmt::Write as _, thread, time::Duration};
 
 use anyhow::Result;
-use harness::Host;
+use harness::{Fleet, Host};
 
-use crate::{median, milliseconds, row, workload::Workload};
+use crate::{times, workload::Workload};
 
-/// How many files are spoiled, each once.
-const FILES: u32 = 100;
-
-/// How often each unit is killed: what is repaired once more would be a fight.
-const TIMES: u32 = 2;
+/// How many files are spoiled and how many units killed, each once: what is repaired again and again is a fight.
+const TIMES: u32 = 100;
 
 /// What goes on between two changes comes to rest.
 const PAUSE: Duration = Duration::from_millis(200);
 
-pub(crate) fn measure(host: &Host) -> Result<()> {
-    let files = (0..FILES).map(|file| ["file".to_owned(), format!("/etc/bench.d/f{file:04}")]);
-    let units = (0..TIMES).flat_map(|_| Workload::units()).map(|unit| ["unit".to_owned(), unit]);
-    for (what, changes, budget, worst) in [
-        ("a file that somebody overwrites is repaired after", files.collect::<Vec<_>>(), "50 ms", "1 s"),
-        ("a unit that somebody kills is started after", units.collect(), "200 ms", "1 s"),
-    ] {
-        let mut times = Vec::with_capacity(changes.len());
-        for [kind, name] in changes {
-            thread::sleep(PAUSE);
-            let said = host.run(&["drift", &kind, &name])?;
-            times.push(Duration::from_micros(said.trim().parse()?));
-        }
-        times.sort_unstable();
-        row(what, &milliseconds(median(times.iter().copied())), budget);
-        row("  the slowest", &milliseconds(times.last().copied().unwrap_or_default()), worst);
+pub(crate) fn measure(host: &Host, fleet: &Fleet) -> Result<()> {
+    let mut state = "roles = [\"bench\"]\n".to_owned();
+    for unit in 0..TIMES {
+        write!(
+            state,
+            "[unit.\"drift-{unit}.service\"]\ncontent = \"\"\"\n{}\"\"\"\nactive = true\n",
+            Workload::unit_text()
+        )?;
     }
-    Ok(())
+    fleet.change("hosts/bench.toml", &state)?;
+    host.run(&["holdfast", "sync"])?;
+    let after = |kind: &str, name: &str| -> Result<Duration> {
+        thread::sleep(PAUSE);
+        Ok(Duration::from_micros(host.run(&["drift", kind, name])?.trim().parse()?))
+    };
+    let files = (0..TIMES).map(|file| after("file", &format!("/etc/bench.d/f{file:04}")));
+    times("a file that somebody overwrites is repaired after", files.collect::<Result<_>>()?, "50 ms", "1 s");
+    let units = (0..TIMES).map(|unit| after("unit", &format!("drift-{unit}.service")));
+    times("a unit that somebody kills is started after", units.collect::<Result<_>>()?, "200 ms", "1 s");
+    fleet.write("hosts/bench.toml", "roles = [\"bench\"]\n")?;
+    fleet.commit(&format!("no more units\n\nAllow-Removals: {TIMES}"))?;
+    host.run(&["holdfast", "sync"]).map(drop)
 }

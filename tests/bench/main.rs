@@ -51,7 +51,7 @@ fn main() -> Result<()> {
     unchanged_pass(&host, &workload)?;
     idle(&host)?;
     running_pass(&host)?;
-    drift::measure(&host)?;
+    drift::measure(&host, &fleet)?;
     poll(&host, &server, &repository)?;
     chain::measure(&host, &fleet, &repository)?;
     containers::measure()?;
@@ -261,6 +261,15 @@ fn median<T: Ord + Copy + Default>(values: impl IntoIterator<Item = T>) -> T {
     let mut values: Vec<_> = values.into_iter().collect();
     values.sort_unstable();
     values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// The rows for a hundred measurements: their median, and what all but one took no longer than.
+fn times(what: &str, mut times: Vec<Duration>, budget: &str, most: &str) {
+    times.sort_unstable();
+    row(what, &milliseconds(median(times.iter().copied())), budget);
+    let last = times.len() * 99 / 100;
+    row("  99 of 100", &milliseconds(times.get(last.saturating_sub(1)).copied().unwrap_or_default()), most);
+    row("  the slowest", &milliseconds(times.last().copied().unwrap_or_default()), "");
 }
 
 fn milliseconds(time: Duration) -> String {

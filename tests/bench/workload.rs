@@ -31,7 +31,7 @@ impl Workload {
         if file.is_multiple_of(2) { 0o644 } else { 0o640 }
     }
 
-    fn unit_text() -> &'static str {
+    pub(crate) fn unit_text() -> &'static str {
         "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
     }
 

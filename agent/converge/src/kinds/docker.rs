@@ -76,15 +76,15 @@ pub(crate) fn may_go(id: &ResourceId, entry: Option<&Entry>, labels: &BTreeMap<S
     entry.is_some_and(|entry| entry.made) && is_ours(id, labels)
 }
 
-/// What becomes of something that Git no longer has; `labels` are those of what is there.
+/// What becomes of something that Git no longer has; `labels` are those of what is there, and `may_go` says whether Holdfast
+/// may remove what has such.
 pub(crate) fn fate(
-    id: &ResourceId,
-    entry: Option<&Entry>,
     labels: Option<&BTreeMap<String, String>>,
+    may_go: impl FnOnce(&BTreeMap<String, String>) -> bool,
 ) -> Fate {
     match labels {
         None => Fate::Gone,
-        Some(labels) if may_go(id, entry, labels) => Fate::InUse,
+        Some(labels) if may_go(labels) => Fate::InUse,
         Some(_) => Fate::Released("Holdfast did not make it"),
     }
 }

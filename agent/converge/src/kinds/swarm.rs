@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use holdfast_schema::{ResourceId, Sha256};
 
-use super::{Fate, docker};
+use super::docker;
 use crate::{
     host::{HostError, Read, SwarmRole},
     ledger::Entry,
@@ -58,19 +58,6 @@ impl Part {
 /// its managers did is no matter.
 pub(super) fn may_go(id: &ResourceId, entry: Option<&Entry>, labels: &BTreeMap<String, String>) -> bool {
     entry.is_some() && docker::is_ours(id, labels)
-}
-
-/// What becomes of something that Git no longer has; `labels` are those of what is there.
-pub(super) fn fate(
-    id: &ResourceId,
-    entry: Option<&Entry>,
-    labels: Option<&BTreeMap<String, String>>,
-) -> Fate {
-    match labels {
-        None => Fate::Gone,
-        Some(labels) if may_go(id, entry, labels) => Fate::InUse,
-        Some(_) => Fate::Released("Holdfast did not make it"),
-    }
 }
 
 /// The name that a config with just this content has in the Swarm.

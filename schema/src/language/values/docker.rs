@@ -1,6 +1,6 @@
 //! The small values that the kinds of the Docker engine hold.
 
-use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr};
+use std::{collections::BTreeMap, fmt, net::IpAddr, ops::RangeInclusive, str::FromStr};
 
 use serde_json::{Value as Json, json};
 use toml::de::DeValue;
@@ -296,6 +296,9 @@ impl fmt::Display for MemorySize {
 textual!(MemorySize, "a size such as \"512m\", or \"default\"",
     { "type": "string", "pattern": "^([0-9]+[kmg]?|default)$", "examples": ["512m", "default"] });
 
+/// One, in billionths.
+const WHOLE: u64 = 1_000_000_000;
+
 /// A number of processors, in billionths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Processors(pub(crate) u64);
@@ -308,28 +311,12 @@ impl Field for Processors {
         json!({ "type": "number", "exclusiveMinimum": 0, "maximum": 1024 })
     }
     fn decode(value: &Toml<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        let nano = match value.get_ref() {
-            DeValue::Integer(_) => {
-                integer(value).and_then(|number| u64::try_from(number).ok()?.checked_mul(1_000_000_000))
-            }
-            DeValue::Float(float) => billionths(float.as_str()),
-            _ => {
-                decoder.mismatch(value, &Self::expected());
-                return None;
-            }
-        };
-        let nano = nano.filter(|nano| (1_000_000..=1_024_000_000_000).contains(nano));
-        if nano.is_none() {
-            let problem = Problem::new(
-                "E_VALUE",
-                "expected a number from 0.001 to 1024, with nine digits at most after the point",
-            );
-            decoder.report(value.span(), problem);
-        }
-        nano.map(Self)
+        let range = 1_000_000..=1024 * WHOLE;
+        let wanted = "a number from 0.001 to 1024, with nine digits at most after the point";
+        decimal(value, range, &Self::expected(), wanted, decoder).map(Self)
     }
     fn show(&self) -> String {
-        let (whole, rest) = (self.0 / 1_000_000_000, self.0 % 1_000_000_000);
+        let (whole, rest) = (self.0 / WHOLE, self.0 % WHOLE);
         let digits = format!("{rest:09}");
         let digits = digits.trim_end_matches('0');
         format!("{whole}.{}", if digits.is_empty() { "0" } else { digits })
@@ -348,26 +335,36 @@ impl Field for Ratio {
         json!({ "type": "number", "minimum": 0, "maximum": 1 })
     }
     fn decode(value: &Toml<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        let ratio = match value.get_ref() {
-            DeValue::Integer(_) => {
-                integer(value).and_then(|number| u64::try_from(number).ok()?.checked_mul(1_000_000_000))
-            }
-            DeValue::Float(float) => billionths(float.as_str()),
-            _ => {
-                decoder.mismatch(value, &Self::expected());
-                return None;
-            }
-        };
-        let ratio = ratio.filter(|ratio| *ratio <= 1_000_000_000);
-        if ratio.is_none() {
-            let problem = Problem::new("E_VALUE", format!("expected {}", Self::expected()));
-            decoder.report(value.span(), problem);
-        }
-        ratio.map(Self)
+        decimal(value, 0..=WHOLE, &Self::expected(), &Self::expected(), decoder).map(Self)
     }
     fn show(&self) -> String {
         Processors(self.0).show()
     }
+}
+
+/// Reads a number in `range`, in billionths; what is none is told as not `expected`, and what is out of it as not `wanted`.
+fn decimal(
+    value: &Toml<'_>,
+    range: RangeInclusive<u64>,
+    expected: &str,
+    wanted: &str,
+    decoder: &mut Decoder<'_>,
+) -> Option<u64> {
+    let number = match value.get_ref() {
+        DeValue::Integer(_) => {
+            integer(value).and_then(|number| u64::try_from(number).ok()?.checked_mul(WHOLE))
+        }
+        DeValue::Float(float) => billionths(float.as_str()),
+        _ => {
+            decoder.mismatch(value, expected);
+            return None;
+        }
+    };
+    let number = number.filter(|number| range.contains(number));
+    if number.is_none() {
+        decoder.report(value.span(), Problem::new("E_VALUE", format!("expected {wanted}")));
+    }
+    number
 }
 
 /// Reads a decimal number exactly.
@@ -377,7 +374,7 @@ fn billionths(text: &str) -> Option<u64> {
         return None;
     }
     let rest = format!("{rest:0<9}");
-    whole.parse::<u64>().ok()?.checked_mul(1_000_000_000)?.checked_add(rest.parse().ok()?)
+    whole.parse::<u64>().ok()?.checked_mul(WHOLE)?.checked_add(rest.parse().ok()?)
 }
 
 /// Words in an order that counts, any of them more than once.

@@ -64,7 +64,8 @@ impl Kind for Container {
     }
 
     fn fate(subject: &Subject<'_, ContainerSpec>, seen: &Observed) -> Fate {
-        docker::fate(subject.id, subject.entry, seen.now.as_ref().map(|now| &now.labels))
+        let labels = seen.now.as_ref().map(|now| &now.labels);
+        docker::fate(labels, |labels| docker::may_go(subject.id, subject.entry, labels))
     }
 
     fn lessons(subject: &Subject<'_, ContainerSpec>, seen: &Observed) -> Vec<Lesson> {

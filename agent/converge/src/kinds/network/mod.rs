@@ -98,7 +98,8 @@ impl Kind for Network {
         if seen.used {
             return Fate::Released("containers or services of others are in it");
         }
-        docker::fate(subject.id, subject.entry, seen.now.as_ref().map(|now| &now.labels))
+        let labels = seen.now.as_ref().map(|now| &now.labels);
+        docker::fate(labels, |labels| docker::may_go(subject.id, subject.entry, labels))
     }
 
     fn lessons(subject: &Subject<'_, NetworkSpec>, seen: &Observed) -> Vec<Lesson> {

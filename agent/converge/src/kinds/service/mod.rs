@@ -56,7 +56,8 @@ impl Kind for Service {
     }
 
     fn fate(subject: &Subject<'_, ServiceSpec>, seen: &Observed) -> Fate {
-        swarm::fate(subject.id, subject.entry, seen.now.as_ref().map(|now| &now.labels))
+        let labels = seen.now.as_ref().map(|now| &now.labels);
+        docker::fate(labels, |labels| swarm::may_go(subject.id, subject.entry, labels))
     }
 
     fn lessons(subject: &Subject<'_, ServiceSpec>, seen: &Observed) -> Vec<Lesson> {
