@@ -234,3 +234,42 @@ fn the_engine_and_its_containers_come_in_one_pass() -> Result<()> {
     assert_eq!(site.host.run(&["docker", "inspect", "--format", "{{.State.Running}}", "shop"])?, "true\n");
     site.is_quiet()
 }
+
+#[test]
+fn what_the_engine_was_told_by_hand_can_be_declared() -> Result<()> {
+    let (host, image, _) = host("docker-adopt")?;
+    host.run(&["docker", "swarm", "init", "--advertise-addr", &host.address()?])?;
+    let role = format!(
+        "[network.front]\n[network.back]\n\
+         [container.shop]\nimage = \"{image}\"\nadopt = true\nnetworks = [\"front\"]\nmemory = \"32m\"\nrunning = true\n\
+         [service.web]\nimage = \"{image}\"\nadopt = true\nreplicas = 1\nenvironment = {{ COLOUR = \"red\" }}\n"
+    );
+    let site = Site::on(host, "")?;
+    site.fleet.write("roles/shop/role.toml", &role)?;
+    let state = "roles = [\"shop\"]\n";
+    site.apply(state)?;
+    let host = &site.host;
+    host.run(&["docker", "update", "--memory", "64m", "--memory-swap", "-1", "shop"])?;
+    host.run(&["docker", "network", "connect", "back", "shop"])?;
+    let service = ["docker", "service", "update", "--quiet", "--detach", "--replicas", "2"];
+    host.run(&[&service[..], &["--env-add", "COLOUR=blue", "web"]].concat())?;
+    let (container, tasks) = (id(host, "shop")?, "docker service ps --quiet web | sort");
+    let declared = host.run(&["holdfast", "drift", "--toml"])?;
+    for line in [
+        "memory = \"64m\"",
+        "networks = [\n    \"back\",\n    \"front\",\n]",
+        "replicas = 2",
+        "COLOUR = \"blue\"",
+    ] {
+        ensure!(declared.contains(line), "{declared}");
+    }
+    site.apply(&format!("{state}{declared}"))?;
+    let told = host.run(&["holdfast", "drift"])?;
+    ensure!(told.contains("nothing differs"), "{told}");
+    let before = host.shell(tasks)?;
+    site.is_quiet()?;
+    assert_eq!((id(host, "shop")?, host.shell(tasks)?), (container, before));
+    let memory = host.run(&["docker", "inspect", "--format", "{{.HostConfig.Memory}}", "shop"])?;
+    assert_eq!(memory, format!("{}\n", 64 << 20));
+    Ok(())
+}

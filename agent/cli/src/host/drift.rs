@@ -1,6 +1,6 @@
 //! `holdfast drift`: where this host is not as it is declared, and how to declare it as it is.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use holdfast_converge::{
     engine::{self, Scope, Task},
@@ -181,6 +181,14 @@ impl Fields {
             let value = match value {
                 Value::Text(text) => Some(toml::Value::String(account(field, text))),
                 Value::Flag(flag) => Some(toml::Value::Boolean(*flag)),
+                Value::Number(number) => Some(toml::Value::Integer(*number)),
+                Value::Billionths(number) => Some(Duration::from_nanos(*number).as_secs_f64().into()),
+                Value::List(texts) => {
+                    Some(toml::Value::Array(texts.iter().map(|text| text.as_str().into()).collect()))
+                }
+                Value::Table(texts) => Some(toml::Value::Table(
+                    texts.iter().map(|(name, text)| (name.clone(), text.as_str().into())).collect(),
+                )),
                 Value::ContentOf(path) => fields.content(field, path, resource, host)?,
                 Value::Files(files) => {
                     let mut all = toml::Table::new();

@@ -1,11 +1,14 @@
 //! Comparing what the engine says of something, field by field, with what is declared: what is not declared does not count.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::docker::difference;
-use crate::plan::Difference;
+use crate::plan::{
+    Difference,
+    found::{self, Found},
+};
 
 /// Something under comparison.
 pub(super) struct Comparison<'a> {
@@ -13,40 +16,87 @@ pub(super) struct Comparison<'a> {
     pub(super) all: &'a Value,
     /// What differs.
     pub(super) found: Vec<Difference>,
+    /// How it would be declared as it is; `None` if something differs that cannot be said in the language.
+    pub(super) declared: Option<Found>,
 }
 
 impl<'a> Comparison<'a> {
     pub(super) fn of(all: &'a Value) -> Self {
-        Self { all, found: Vec::new() }
+        Self { all, found: Vec::new(), declared: Some(Found::default()) }
     }
 
+    /// A difference that cannot be declared as it is.
     pub(super) fn differ(&mut self, field: &str, from: impl Into<String>, to: impl Into<String>) {
         self.found.push(difference(field, from, to));
+        self.declared = None;
     }
 
-    pub(super) fn text(&mut self, field: &str, pointer: &str, want: Option<&str>) {
+    /// A difference, with the value of the field as it is.
+    pub(super) fn differ_as(
+        &mut self,
+        field: &'static str,
+        value: found::Value,
+        from: impl Into<String>,
+        to: impl Into<String>,
+    ) {
+        self.found.push(difference(field, from, to));
+        self.declared = self.declared.take().map(|declared| declared.with(field, value));
+    }
+
+    pub(super) fn text(&mut self, field: &'static str, pointer: &str, want: Option<&str>) {
         let found = self.all.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        if let Some(want) = want.filter(|want| *want != found) {
-            let found = if found.is_empty() { "none" } else { found }.to_owned();
-            self.differ(field, found, want);
+        let Some(want) = want.filter(|want| *want != found) else { return };
+        if found.is_empty() {
+            self.differ(field, "none", want);
+        } else {
+            self.differ_as(field, found::Value::Text(found.to_owned()), found, want);
         }
     }
 
-    pub(super) fn number(&mut self, field: &str, pointer: &str, want: Option<u64>) {
+    /// A number of what is declared as `unit` says.
+    pub(super) fn number(&mut self, field: &'static str, pointer: &str, want: Option<u64>, unit: Unit) {
         let found = self.all.pointer(pointer).and_then(Value::as_u64);
-        if let Some(want) = want.filter(|want| Some(*want) != found) {
-            self.differ(
-                field,
-                found.map_or_else(|| "none".to_owned(), |found| found.to_string()),
-                want.to_string(),
-            );
+        let Some(want) = want.filter(|want| Some(*want) != found) else { return };
+        match found {
+            Some(found) => self.differ_as(field, unit.of(found), found.to_string(), want.to_string()),
+            None => self.differ(field, "none", want.to_string()),
         }
     }
 
-    pub(super) fn flag(&mut self, field: &str, pointer: &str, want: Option<bool>) {
+    pub(super) fn flag(&mut self, field: &'static str, pointer: &str, want: Option<bool>) {
         let found = self.all.pointer(pointer).and_then(Value::as_bool).unwrap_or_default();
         if let Some(want) = want.filter(|want| *want != found) {
-            self.differ(field, found.to_string(), want.to_string());
+            self.differ_as(field, found::Value::Flag(found), found.to_string(), want.to_string());
+        }
+    }
+
+    /// Environment variables, with the others that are there if `ours` says that nobody else's are. Their values may be
+    /// secrets, so only their names are told.
+    pub(super) fn environment(&mut self, pointer: &str, want: &BTreeMap<String, String>, ours: bool) {
+        let found = list(self.all.pointer(pointer)).into_iter().filter_map(|text| text.split_once('='));
+        let found: BTreeMap<&str, &str> = found.collect();
+        let lacking: BTreeSet<String> = want
+            .iter()
+            .filter(|(name, text)| found.get(name.as_str()) != Some(&text.as_str()))
+            .map(|(name, _)| name.clone())
+            .collect();
+        let excess: BTreeSet<String> = found
+            .keys()
+            .filter(|name| ours && !want.contains_key(**name))
+            .map(|name| (*name).to_owned())
+            .collect();
+        if lacking.is_empty() && excess.is_empty() {
+            return;
+        }
+        let (from, to) = if lacking.is_empty() {
+            (joined(&excess), "not there".to_owned())
+        } else {
+            ("other values".to_owned(), format!("declared values of {}", joined(&lacking)))
+        };
+        let as_found = |name: &String| Some((name.clone(), (*found.get(name.as_str())?).to_owned()));
+        match lacking.iter().chain(&excess).map(as_found).collect() {
+            Some(table) => self.differ_as("environment", found::Value::Table(table), from, to),
+            None => self.differ("environment", from, to),
         }
     }
 
@@ -59,14 +109,15 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    pub(super) fn set(&mut self, field: &str, pointer: &str, want: &BTreeSet<String>) {
+    pub(super) fn set(&mut self, field: &'static str, pointer: &str, want: &BTreeSet<String>) {
         let found = texts(self.all.pointer(pointer));
         // The engine's own spelling has `CAP_` from 1.42 on.
         let has =
             |name: &String| found.contains(name.as_str()) || found.contains(format!("CAP_{name}").as_str());
         let lacking: BTreeSet<String> = want.iter().filter(|name| !has(name)).cloned().collect();
         if !lacking.is_empty() {
-            self.differ(field, "not there", joined(&lacking));
+            let all = found.iter().map(|name| name.trim_start_matches("CAP_").to_owned()).collect();
+            self.differ_as(field, found::Value::List(all), "not there", joined(&lacking));
         }
     }
 
@@ -87,6 +138,30 @@ impl<'a> Comparison<'a> {
                 let shown = there.map_or_else(|| "none".to_owned(), plain);
                 self.differ(&format!("{field}.{name}"), shown, plain(value));
             }
+        }
+    }
+}
+
+/// How a number is declared.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Unit {
+    /// As it is.
+    One,
+    /// As a size.
+    Bytes,
+    /// As a duration.
+    Seconds,
+    /// As a duration, to the millisecond.
+    Nanoseconds,
+}
+
+impl Unit {
+    fn of(self, number: u64) -> found::Value {
+        match self {
+            Self::One => found::Value::Number(i64::try_from(number).unwrap_or(i64::MAX)),
+            Self::Bytes => found::Value::size(number),
+            Self::Seconds => found::Value::Text(format!("{number}s")),
+            Self::Nanoseconds => found::Value::Text(format!("{}ms", number / 1_000_000)),
         }
     }
 }

@@ -20,10 +20,28 @@ pub enum Value {
     Text(String),
     /// `true` or `false`.
     Flag(bool),
+    /// A whole number.
+    Number(i64),
+    /// A number in billionths.
+    Billionths(u64),
+    /// Texts in their order.
+    List(Vec<String>),
+    /// Texts by their names.
+    Table(BTreeMap<String, String>),
     /// What this file holds.
     ContentOf(AbsolutePath),
     /// What these files hold, by their names.
     Files(BTreeMap<String, AbsolutePath>),
+}
+
+impl Value {
+    /// A size, in bytes, with the largest unit that says it exactly.
+    pub(crate) fn size(bytes: u64) -> Self {
+        let unit = [(1 << 30, "g"), (1 << 20, "m"), (1 << 10, "k")];
+        let exact = unit.into_iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit));
+        let (unit, name) = exact.unwrap_or((1, ""));
+        Self::Text(format!("{}{name}", bytes / unit))
+    }
 }
 
 impl Found {

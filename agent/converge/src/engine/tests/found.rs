@@ -1,6 +1,7 @@
 //! How what differs would have to be declared to be in order as it is.
 
-use holdfast_schema::state::Mode;
+use holdfast_schema::{spec::ServiceMode, state::Mode};
+use serde_json::json;
 
 use crate::{
     host::{
@@ -43,6 +44,10 @@ fn found(scene: &Scene, host: &FakeHost, store: &MemoryStore) -> Vec<String> {
             let value = match value {
                 Value::Text(text) => format!("{text:?}"),
                 Value::Flag(flag) => flag.to_string(),
+                Value::Number(number) => number.to_string(),
+                Value::Billionths(number) => format!("{number} billionths"),
+                Value::List(texts) => format!("{texts:?}"),
+                Value::Table(texts) => format!("{texts:?}"),
                 Value::ContentOf(path) => format!("what {path} holds"),
                 Value::Files(files) => files.keys().cloned().collect::<Vec<_>>().join(" and "),
             };
@@ -107,4 +112,75 @@ fn what_is_to_be_adopted_is_left_alone() {
     assert_eq!(preview.resources[0].intent, Intent::Adopt);
     let report = scene.pass(&host, &mut store);
     assert_eq!((report.summary().differs, host.take_done().len()), (1, 0));
+}
+
+const SHOP: &str = "shop:1@sha256:1111111111111111111111111111111111111111111111111111111111111111";
+const NEXT: &str = "shop:2@sha256:2222222222222222222222222222222222222222222222222222222222222222";
+
+/// A host in order, with a container and a service.
+fn engine() -> (Scene, FakeHost, MemoryStore) {
+    let (mut scene, host, mut store) = (Scene::new(), FakeHost::new(), MemoryStore::default());
+    for image in [SHOP, NEXT] {
+        host.inner().docker.images.insert(image.to_owned(), format!("id of {image}"));
+    }
+    let container = scene.container("shop", SHOP).as_container();
+    container.config.environment.insert("MODE".to_owned(), "fast".to_owned());
+    container.config.user = Some("app".to_owned());
+    container.config.cap_add.insert("NET_ADMIN".to_owned());
+    container.limits.nano_cpus = Some(1_500_000_000);
+    container.limits.memory = Some(64 << 20);
+    let service = scene.swarm_service("shop", SHOP).as_service();
+    service.config.environment.insert("MODE".to_owned(), "fast".to_owned());
+    service.config.mode = ServiceMode::Replicated(2);
+    scene.pass(&host, &mut store);
+    assert_eq!(found(&scene, &host, &store), Vec::<String>::new());
+    (scene, host, store)
+}
+
+#[test]
+fn what_the_engine_was_told_by_hand_is_said_field_by_field() {
+    let (scene, host, store) = engine();
+    host.inner().docker.run_by_hand(
+        "shop",
+        json!({
+            "Image": NEXT, "Env": ["MODE=slow", "PATH=/bin"], "User": "root",
+            "HostConfig": { "NanoCpus": 250_000_000, "Memory": 1536u64 << 20, "CapAdd": ["CAP_SYS_TIME"], "RestartPolicy": { "Name": "no" } },
+        }),
+    );
+    host.inner().docker.swarm.update_by_hand("shop", |spec| {
+        spec["Mode"]["Replicated"]["Replicas"] = json!(5);
+        spec["TaskTemplate"]["ContainerSpec"]["Env"] = json!(["MODE=slow", "MORE=1"]);
+    });
+    assert_eq!(
+        found(&scene, &host, &store),
+        [
+            "container:shop cap_add = [\"SYS_TIME\"]",
+            "container:shop cpus = 250000000 billionths",
+            "container:shop environment = {\"MODE\": \"slow\"}",
+            &format!("container:shop image = {NEXT:?}"),
+            "container:shop memory = \"1536m\"",
+            "container:shop restart = \"no\"",
+            "container:shop user = \"root\"",
+            "service:shop environment = {\"MODE\": \"slow\", \"MORE\": \"1\"}",
+            "service:shop replicas = 5",
+        ]
+    );
+    host.inner().docker.containers.clear();
+    host.inner().docker.swarm.services.clear();
+    let absent = ["container:shop ensure = \"absent\"", "service:shop ensure = \"absent\""];
+    assert_eq!(found(&scene, &host, &store), absent);
+}
+
+#[test]
+fn what_the_language_has_no_word_for_is_not_said() {
+    let (scene, host, store) = engine();
+    // A variable that an image or nobody sets, and a mode that nobody can declare.
+    host.inner().docker.run_by_hand("shop", json!({ "Image": SHOP, "User": "root" }));
+    host.inner().docker.swarm.update_by_hand("shop", |spec| {
+        spec["Mode"] = json!({ "ReplicatedJob": {} });
+    });
+    assert_eq!(
+        found(&scene, &host, &store),
+        ["container:shop cannot be said", "service:shop cannot be said"]
+    );
 }

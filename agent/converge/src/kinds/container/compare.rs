@@ -1,7 +1,7 @@
 //! What differs between a container that is there and what is declared, field by field; what the engine or the image added
 //! does not count. Values of environment variables are never told: they may be secrets.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use holdfast_schema::spec::{ContainerSpec, Mount, MountSource};
 use serde_json::{Map, Value, json};
@@ -9,21 +9,20 @@ use serde_json::{Map, Value, json};
 use super::body;
 use crate::{
     kinds::{
-        compare::{Comparison, joined, texts},
-        docker::difference,
+        compare::{Comparison, Unit, joined, texts},
         image,
     },
-    plan::Difference,
+    plan::found,
 };
 
-/// Every difference that only a new container can remove. `image` is the id of the wanted image, if the engine has it.
-pub(super) fn differences(want: &ContainerSpec, image: Option<&str>, all: &Value) -> Vec<Difference> {
+/// What only a new container can put right. `image` is the id of the wanted image, if the engine has it.
+pub(super) fn compare<'a>(want: &ContainerSpec, image: Option<&str>, all: &'a Value) -> Comparison<'a> {
     let mut seen = Comparison::of(all);
     seen.image(want, image);
     let config = &want.config;
     seen.words("entrypoint", "/Config/Entrypoint", config.entrypoint.as_ref());
     seen.words("command", "/Config/Cmd", config.command.as_ref());
-    seen.environment(&config.environment);
+    seen.environment("/Config/Env", &config.environment, false);
     if !config.ports.is_empty() {
         seen.ports(&body::bindings(&config.ports));
     }
@@ -48,7 +47,12 @@ pub(super) fn differences(want: &ContainerSpec, image: Option<&str>, all: &Value
     if let Some(score) = config.oom_score_adj {
         let found = all.pointer("/HostConfig/OomScoreAdj").and_then(Value::as_i64).unwrap_or_default();
         if found != i64::from(score) {
-            seen.differ("oom_score_adj", found.to_string(), score.to_string());
+            seen.differ_as(
+                "oom_score_adj",
+                found::Value::Number(found),
+                found.to_string(),
+                score.to_string(),
+            );
         }
     }
     let domains = config.dns_search.iter().cloned().collect();
@@ -58,9 +62,13 @@ pub(super) fn differences(want: &ContainerSpec, image: Option<&str>, all: &Value
         "stop_grace_period",
         "/Config/StopTimeout",
         config.stop_grace_period.map(|wait| wait.as_secs()),
+        Unit::Seconds,
     );
     if let Some(log) = &config.logging {
-        seen.text("logging.driver", "/HostConfig/LogConfig/Type", Some(&log.driver));
+        let driver = all.pointer("/HostConfig/LogConfig/Type").and_then(Value::as_str).unwrap_or_default();
+        if driver != log.driver {
+            seen.differ("logging.driver", driver, &log.driver);
+        }
         seen.subset("logging.options", "/HostConfig/LogConfig/Config", &json!(log.options));
     }
     seen.set("cap_add", "/HostConfig/CapAdd", &config.cap_add);
@@ -69,7 +77,7 @@ pub(super) fn differences(want: &ContainerSpec, image: Option<&str>, all: &Value
     seen.flag("privileged", "/HostConfig/Privileged", config.privileged);
     seen.flag("read_only", "/HostConfig/ReadonlyRootfs", config.read_only);
     seen.flag("init", "/HostConfig/Init", config.init);
-    seen.number("shm_size", "/HostConfig/ShmSize", config.shm_size);
+    seen.number("shm_size", "/HostConfig/ShmSize", config.shm_size, Unit::Bytes);
     for (name, limit) in &config.ulimits {
         let wanted = json!({ "Name": name, "Soft": limit.soft, "Hard": limit.hard });
         seen.member("ulimits", "/HostConfig/Ulimits", name, &wanted);
@@ -83,19 +91,23 @@ pub(super) fn differences(want: &ContainerSpec, image: Option<&str>, all: &Value
     }
     let dns: BTreeSet<String> = config.dns.iter().map(ToString::to_string).collect();
     seen.set("dns", "/HostConfig/Dns", &dns);
-    let hosts = config.extra_hosts.iter().map(|(name, address)| format!("{name}:{address}")).collect();
-    seen.set("extra_hosts", "/HostConfig/ExtraHosts", &hosts);
+    let found = texts(all.pointer("/HostConfig/ExtraHosts"));
+    let hosts = config.extra_hosts.iter().map(|(name, address)| format!("{name}:{address}"));
+    let lacking: BTreeSet<String> = hosts.filter(|host| !found.contains(host.as_str())).collect();
+    if !lacking.is_empty() {
+        seen.differ("extra_hosts", "not there", joined(&lacking));
+    }
     for (network, endpoint) in
         all.pointer("/NetworkSettings/Networks").and_then(Value::as_object).into_iter().flatten()
     {
         if want.networks.contains(network) && !body::is_alone(network) {
             let aliases = texts(endpoint.get("Aliases"));
             if let Some(alias) = config.aliases.iter().find(|alias| !aliases.contains(alias.as_str())) {
-                seen.found.push(difference("aliases", "none", format!("{alias} in {network}")));
+                seen.differ("aliases", "none", format!("{alias} in {network}"));
             }
         }
     }
-    seen.found
+    seen
 }
 
 impl Comparison<'_> {
@@ -105,20 +117,8 @@ impl Comparison<'_> {
         let id = self.all.get("Image").and_then(Value::as_str).unwrap_or_default();
         let same = wanted.map_or(reference.is_pinned() && named == reference.as_str(), |wanted| wanted == id);
         if !same {
-            let named = named.parse().map_or_else(|_| named.to_owned(), |named| image::short(&named));
-            self.differ("image", named, image::short(reference));
-        }
-    }
-
-    fn environment(&mut self, want: &BTreeMap<String, String>) {
-        let found = texts(self.all.pointer("/Config/Env"));
-        let lacking: Vec<&str> = want
-            .iter()
-            .filter(|(name, text)| !found.contains(format!("{name}={text}").as_str()))
-            .map(|(name, _)| name.as_str())
-            .collect();
-        if !lacking.is_empty() {
-            self.differ("environment", "other values", format!("declared values of {}", lacking.join(", ")));
+            let shown = named.parse().map_or_else(|_| named.to_owned(), |named| image::short(&named));
+            self.differ_as("image", found::Value::Text(named.to_owned()), shown, image::short(reference));
         }
     }
 

@@ -9,7 +9,10 @@ use super::{body, plan::Plan};
 use crate::{
     host::ContainerNow,
     kinds::docker::difference,
-    plan::{Difference, Disruption, DockerAction},
+    plan::{
+        Difference, Disruption, DockerAction,
+        found::{self, Found},
+    },
 };
 
 /// A limit that is there and is not declared any more: the engine cannot lift one. Of a container that others made, what is
@@ -38,6 +41,42 @@ fn networks(want: &ContainerSpec, now: &ContainerNow) -> Difference {
         |networks: &BTreeSet<String>| networks.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     let found = if now.networks.is_empty() { "none".to_owned() } else { list(&now.networks) };
     difference("networks", found, list(&want.networks))
+}
+
+/// Adds to `found` how limits, restart policy, networks and running would be declared as they are.
+pub(super) fn found(
+    want: &ContainerSpec,
+    now: &ContainerNow,
+    all: &Value,
+    mut found: Found,
+) -> Option<Found> {
+    let number = |pointer: &str| all.pointer(pointer).and_then(Value::as_u64).filter(|number| *number > 0);
+    let limits = &want.limits;
+    if limits.memory.is_some() && number("/HostConfig/Memory") != limits.memory {
+        found = found.with("memory", found::Value::size(number("/HostConfig/Memory")?));
+    }
+    if limits.nano_cpus.is_some() && number("/HostConfig/NanoCpus") != limits.nano_cpus {
+        found = found.with("cpus", found::Value::Billionths(number("/HostConfig/NanoCpus")?));
+    }
+    let pids = limits.pids.map(u64::from);
+    if pids.is_some() && number("/HostConfig/PidsLimit") != pids {
+        let pids = i64::try_from(number("/HostConfig/PidsLimit")?).ok()?;
+        found = found.with("pids", found::Value::Number(pids));
+    }
+    let restart = restart(all);
+    if restart != body::restart_name(want.restart) {
+        found = found.with("restart", found::Value::Text(restart.to_owned()));
+    }
+    if !want.networks.is_empty() && want.networks != now.networks {
+        found = found.with("networks", found::Value::List(now.networks.iter().cloned().collect()));
+    }
+    let running = matches!(now.state.as_str(), "running" | "restarting");
+    Some(if running == want.running { found } else { found.with("running", found::Value::Flag(running)) })
+}
+
+fn restart(all: &Value) -> &str {
+    let found = all.pointer("/HostConfig/RestartPolicy/Name").and_then(Value::as_str).unwrap_or_default();
+    if found.is_empty() { "no" } else { found }
 }
 
 impl Plan<'_> {
@@ -86,8 +125,7 @@ impl Plan<'_> {
                 return Some(difference(field, found, want.to_string()));
             }
         }
-        let found = all.pointer("/HostConfig/RestartPolicy/Name").and_then(Value::as_str).unwrap_or_default();
-        let found = if found.is_empty() { "no" } else { found };
+        let found = restart(all);
         let want = body::restart_name(self.want.restart);
         (want != found).then(|| difference("restart", found, want))
     }

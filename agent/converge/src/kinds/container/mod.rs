@@ -12,7 +12,7 @@ use super::{Fate, Kind, Refusal, Subject, docker};
 use crate::{
     host::{ContainerNow, HostError, Read},
     ledger::{Lesson, Pinned},
-    plan::Step,
+    plan::{Step, found::Found},
 };
 
 pub(super) mod body;
@@ -47,6 +47,15 @@ enum WantedImage {
     There(String),
 }
 
+impl WantedImage {
+    fn id(&self) -> Option<&str> {
+        match self {
+            Self::There(id) => Some(id),
+            Self::NotAsked | Self::Missing => None,
+        }
+    }
+}
+
 impl Kind for Container {
     type Spec = ContainerSpec;
     type Observed = Observed;
@@ -76,6 +85,10 @@ impl Kind for Container {
         lessons
     }
 
+    fn found(subject: &Subject<'_, ContainerSpec>, seen: &Observed) -> Option<Found> {
+        plan::found(subject, seen)
+    }
+
     fn fingerprint(_subject: &Subject<'_, ContainerSpec>, seen: &Observed) -> Sha256 {
         Sha256::of(seen.now.as_ref().map_or("absent", |now| &now.id).as_bytes())
     }
@@ -85,7 +98,7 @@ impl Kind for Container {
 #[cfg(test)]
 pub(crate) fn differences(want: &ContainerSpec, all: &Value) -> Vec<crate::plan::Difference> {
     let image = all.get("Image").and_then(Value::as_str);
-    compare::differences(want, image, all)
+    compare::compare(want, image, all).found
 }
 
 #[cfg(test)]

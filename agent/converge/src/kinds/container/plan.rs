@@ -11,7 +11,7 @@ use crate::{
         docker::{self, Labelled},
         image,
     },
-    plan::{Difference, Disruption, DockerAction, Step},
+    plan::{Difference, Disruption, DockerAction, Step, found::Found},
 };
 
 /// A plan under construction.
@@ -42,6 +42,19 @@ pub(super) fn plan(subject: &Subject<'_, ContainerSpec>, seen: &Observed) -> Res
     Ok(plan.steps)
 }
 
+/// How the container would be declared as it is, if that can be said.
+pub(super) fn found(subject: &Subject<'_, ContainerSpec>, seen: &Observed) -> Option<Found> {
+    let want = subject.want.filter(|want| want.ensure == Ensure::Present)?;
+    let Some(now) = &seen.now else { return Some(Found::absent()) };
+    let all = seen.all.as_deref()?;
+    let mut found = match docker::labelled(subject.id, &want.config, &now.labels) {
+        Labelled::Same => Found::default(),
+        Labelled::Other | Labelled::Unknown => compare::compare(want, seen.image.id(), all).declared?,
+    };
+    found = live::found(want, now, all, found)?;
+    found.some()
+}
+
 fn removal(subject: &Subject<'_, ContainerSpec>, seen: &Observed) -> Option<Step> {
     let now = seen.now.as_ref()?;
     if subject.want.is_none() && !docker::may_go(subject.id, subject.entry, &now.labels) {
@@ -65,8 +78,7 @@ fn replaced(
     let all = seen.all.as_deref().unwrap_or(&nothing);
     let mut because = Vec::new();
     if labelled != Labelled::Same {
-        let image = if let WantedImage::There(id) = &seen.image { Some(id.as_str()) } else { None };
-        because = compare::differences(want, image, all);
+        because = compare::compare(want, seen.image.id(), all).found;
         if labelled == Labelled::Unknown {
             because.extend(inputs::changed(subject, want));
         }

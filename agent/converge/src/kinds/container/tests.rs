@@ -287,10 +287,10 @@ fn each_field_is_compared() {
         &crate::host::ContainerNow { id: listed, ..Default::default() },
     ))
     .unwrap();
-    assert_eq!(compare::differences(&full(), Some("sha256:id-of-one"), &all), []);
+    assert_eq!(compare::compare(&full(), Some("sha256:id-of-one"), &all).found, []);
     // A container that says nothing differs in all that is declared.
     let nothing = json!({ "NetworkSettings": { "Networks": { "front": {} } } });
-    let found = compare::differences(&full(), Some("sha256:id-of-one"), &nothing);
+    let found = compare::compare(&full(), Some("sha256:id-of-one"), &nothing).found;
     let fields: BTreeSet<String> =
         found.iter().map(|difference| difference.field.split('.').next().unwrap().to_owned()).collect();
     let mut declared: BTreeSet<String> =

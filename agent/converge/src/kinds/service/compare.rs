@@ -11,17 +11,17 @@ use serde_json::{Value, json};
 
 use crate::{
     kinds::{
-        compare::{Comparison, joined},
+        compare::{Comparison, Unit, joined},
         image,
     },
-    plan::Difference,
+    plan::found,
 };
 
 const CONTAINER: &str = "/TaskTemplate/ContainerSpec";
 
-/// Every difference. `body` is what would be sent; `ours` says that Holdfast made what is there, so that what was added to a
+/// How they compare. `body` is what would be sent; `ours` says that Holdfast made what is there, so that what was added to a
 /// list differs too.
-pub(super) fn differences(want: &ServiceSpec, body: &Value, spec: &Value, ours: bool) -> Vec<Difference> {
+pub(super) fn compare<'a>(want: &ServiceSpec, body: &Value, spec: &'a Value, ours: bool) -> Comparison<'a> {
     let config = &want.config;
     let mut seen = Comparison::of(spec);
     let at = |field: &str| format!("{CONTAINER}/{field}");
@@ -29,8 +29,8 @@ pub(super) fn differences(want: &ServiceSpec, body: &Value, spec: &Value, ours: 
     seen.mode(config.mode);
     seen.words("entrypoint", &at("Command"), config.entrypoint.as_ref());
     seen.words("command", &at("Args"), config.command.as_ref());
-    let lists: [(&str, &str, Item); 9] = [
-        ("environment", "/TaskTemplate/ContainerSpec/Env", variable),
+    seen.environment(&at("Env"), &config.environment, ours);
+    let lists: [(&str, &str, Item); 8] = [
         ("ports", "/EndpointSpec/Ports", port),
         ("mounts", "/TaskTemplate/ContainerSpec/Mounts", mounted),
         ("networks", "/TaskTemplate/Networks", network),
@@ -79,14 +79,14 @@ pub(super) fn differences(want: &ServiceSpec, body: &Value, spec: &Value, ours: 
         seen.text("endpoint_mode", "/EndpointSpec/Mode", mode);
     }
     let grace = body.pointer(&at("StopGracePeriod")).and_then(Value::as_u64);
-    seen.number("stop_grace_period", &at("StopGracePeriod"), grace);
+    seen.number("stop_grace_period", &at("StopGracePeriod"), grace, Unit::Nanoseconds);
     seen.flag("read_only", &at("ReadOnly"), config.read_only);
     seen.flag("init", &at("Init"), config.init);
     let most = config.max_replicas_per_node.map(u64::from);
-    seen.number("max_replicas_per_node", "/TaskTemplate/Placement/MaxReplicas", most);
+    seen.number("max_replicas_per_node", "/TaskTemplate/Placement/MaxReplicas", most, Unit::One);
     seen.policy("update", "/UpdateConfig", body, &config.update, ours);
     seen.policy("rollback", "/RollbackConfig", body, &config.rollback, ours);
-    seen.found
+    seen
 }
 
 /// What an item of a list is known by, and all that counts of it.
@@ -110,21 +110,22 @@ impl Comparison<'_> {
         };
         if !found.as_ref().is_some_and(same) {
             let from = found.map_or_else(|| named.to_owned(), |found| image::short(&found));
-            self.differ("image", from, image::short(want));
+            self.differ_as("image", found::Value::Text(named.to_owned()), from, image::short(want));
         }
     }
 
     fn mode(&mut self, want: ServiceMode) {
         let replicas = self.all.pointer("/Mode/Replicated/Replicas").and_then(Value::as_u64);
-        let found = replicas.map_or_else(|| "other".to_owned(), |replicas| replicas.to_string());
-        match want {
-            ServiceMode::Replicated(wanted) if replicas != Some(u64::from(wanted)) => {
-                self.differ("replicas", found, wanted.to_string());
+        match (want, replicas) {
+            (ServiceMode::Replicated(wanted), Some(found)) if found != u64::from(wanted) => {
+                let value = found::Value::Number(i64::try_from(found).unwrap_or(i64::MAX));
+                self.differ_as("replicas", value, found.to_string(), wanted.to_string());
             }
-            ServiceMode::Global if self.all.pointer("/Mode/Global").is_none() => {
+            (ServiceMode::Replicated(wanted), None) => self.differ("replicas", "other", wanted.to_string()),
+            (ServiceMode::Global, _) if self.all.pointer("/Mode/Global").is_none() => {
                 self.differ("mode", "replicated", "global");
             }
-            ServiceMode::Replicated(_) | ServiceMode::Global => {}
+            (ServiceMode::Replicated(_) | ServiceMode::Global, _) => {}
         }
     }
 
@@ -174,12 +175,6 @@ fn of(value: &Value, name: &str) -> String {
 
 fn text(item: &Value) -> (String, Value) {
     (item.as_str().map_or_else(|| of(item, "Name"), str::to_owned), item.clone())
-}
-
-/// Known by its name alone: the value may be a secret.
-fn variable(item: &Value) -> (String, Value) {
-    let text = item.as_str().unwrap_or_default();
-    (text.split('=').next().unwrap_or(text).to_owned(), item.clone())
 }
 
 fn constraint(item: &Value) -> (String, Value) {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     host::{HostError, Read, ServiceNow, SwarmObject},
     ledger::Lesson,
-    plan::Step,
+    plan::{Step, found::Found},
 };
 
 mod body;
@@ -62,6 +62,10 @@ impl Kind for Service {
 
     fn lessons(subject: &Subject<'_, ServiceSpec>, seen: &Observed) -> Vec<Lesson> {
         docker::lessons(subject.id, subject.entry, seen.now.as_ref().map(|now| &now.labels))
+    }
+
+    fn found(subject: &Subject<'_, ServiceSpec>, seen: &Observed) -> Option<Found> {
+        plan::found(subject, seen)
     }
 
     fn fingerprint(_subject: &Subject<'_, ServiceSpec>, seen: &Observed) -> Sha256 {

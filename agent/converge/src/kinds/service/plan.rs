@@ -12,7 +12,7 @@ use crate::{
         docker::{self, Labelled},
         image, swarm,
     },
-    plan::{Difference, Disruption, DockerAction, Step, docker::NewService},
+    plan::{Difference, Disruption, DockerAction, Step, docker::NewService, found::Found},
 };
 
 /// How long tasks that are missing are waited for where nothing is being changed: the Swarm replaces them by itself.
@@ -40,7 +40,7 @@ pub(super) fn plan(subject: &Subject<'_, ServiceSpec>, seen: &Observed) -> Resul
     };
     let made_from = docker::labelled(subject.id, &body, &now.labels);
     let ours = made_from != Labelled::Unknown;
-    let mut because = compare::differences(want, &body, &now.spec, ours);
+    let mut because = compare::compare(want, &body, &now.spec, ours).found;
     if because.is_empty() && made_from == Labelled::Other {
         because.push(docker::difference("service", "made from another declaration", "made from this one"));
     }
@@ -57,6 +57,15 @@ pub(super) fn plan(subject: &Subject<'_, ServiceSpec>, seen: &Observed) -> Resul
         return refuse("was stopped by the Swarm in the middle");
     }
     Ok(settling(subject, want, now).into_iter().collect())
+}
+
+/// How the service would be declared as it is, if that can be said.
+pub(super) fn found(subject: &Subject<'_, ServiceSpec>, seen: &Observed) -> Option<Found> {
+    let want = subject.want.filter(|want| want.ensure == Ensure::Present && seen.part.other().is_none())?;
+    let Some(now) = &seen.now else { return Some(Found::absent()) };
+    let body = body::unlabelled(want, subject.around, &seen.secrets);
+    let ours = docker::labelled(subject.id, &body, &now.labels) != Labelled::Unknown;
+    compare::compare(want, &body, &now.spec, ours).declared?.some()
 }
 
 /// Waits for tasks that are not yet what the service is.

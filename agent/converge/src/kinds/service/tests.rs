@@ -292,10 +292,10 @@ fn each_field_is_compared() {
     let want = with_config();
     let body = unlabelled(&want);
     let labelled = body::labelled(&id(SHOP), &want, &body);
-    assert_eq!(compare::differences(&want, &body, &labelled, true), []);
+    assert_eq!(compare::compare(&want, &body, &labelled, true).found, []);
     // A service that says nothing differs in all that is declared.
     for ours in [true, false] {
-        let found = compare::differences(&want, &body, &json!({}), ours);
+        let found = compare::compare(&want, &body, &json!({}), ours).found;
         let fields: BTreeSet<String> =
             found.iter().map(|difference| difference.field.split('.').next().unwrap().to_owned()).collect();
         let mut declared: BTreeSet<String> =
