@@ -10,8 +10,8 @@ use crate::{
         documents::Resources,
         kinds::{
             ComposeTable, ConfigTable, ContainerTable, DirectoryTable, FileTable, ImageTable, NetworkTable,
-            NodeTable, PackageTable, RegistryTable, SecretObjectTable, ServiceTable, SymlinkTable, UnitTable,
-            VolumeTable,
+            NodeTable, PackageTable, RegistryTable, SecretObjectTable, ServiceTable, StackTable,
+            SymlinkTable, UnitTable, VolumeTable,
         },
     },
     resolve::{build::Expansion, library::Library, merge::Layer},
@@ -141,6 +141,7 @@ fn names(id: &ResourceId) -> Vec<&'static str> {
         crate::KindName::Node => of::<NodeTable>(),
         crate::KindName::Registry => of::<RegistryTable>(),
         crate::KindName::Compose => of::<ComposeTable>(),
+        crate::KindName::Stack => of::<StackTable>(),
     }
 }
 
@@ -173,5 +174,6 @@ fn settings(id: &ResourceId, layer: &str, all: &Resources) -> Option<Sets> {
         crate::KindName::Node => of::<NodeTable>(id, all.node.as_ref(), layer),
         crate::KindName::Registry => of::<RegistryTable>(id, all.registry.as_ref(), layer),
         crate::KindName::Compose => of::<ComposeTable>(id, all.compose.as_ref(), layer),
+        crate::KindName::Stack => of::<StackTable>(id, all.stack.as_ref(), layer),
     }
 }

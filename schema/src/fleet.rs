@@ -14,8 +14,8 @@ use crate::{
         documents::Resources,
         kinds::{
             ComposeTable, ConfigTable, ContainerTable, DirectoryTable, FileTable, ImageTable, NetworkTable,
-            NodeTable, PackageTable, RegistryTable, SecretObjectTable, ServiceTable, SymlinkTable, UnitTable,
-            VolumeTable,
+            NodeTable, PackageTable, RegistryTable, SecretObjectTable, ServiceTable, StackTable,
+            SymlinkTable, UnitTable, VolumeTable,
         },
     },
     limits,
@@ -63,6 +63,7 @@ struct Declarations<'l> {
     node: Merged<'l, NodeTable>,
     registry: Merged<'l, RegistryTable>,
     compose: Merged<'l, ComposeTable>,
+    stack: Merged<'l, StackTable>,
 }
 
 /// Runs a block for every kind, with `$kind` bound to its merged resources.
@@ -97,6 +98,8 @@ macro_rules! each_kind {
         let $kind = &$declarations.registry;
         $block;
         let $kind = &$declarations.compose;
+        $block;
+        let $kind = &$declarations.stack;
         $block;
     }};
 }
@@ -172,17 +175,21 @@ impl<'r> Fleet<'r> {
         context: &minijinja::Value,
     ) -> Vec<Expansion> {
         let mut expansions = Vec::new();
+        let (mut contents, mut problems) = (Contents::default(), Vec::new());
+        let mut build = Build {
+            library: &mut self.library,
+            context,
+            contents: &mut contents,
+            problems: &mut problems,
+            allow_tags: true,
+            layers,
+            expansions: &mut expansions,
+        };
         for (name, project) in &declarations.compose {
-            let mut build = Build {
-                library: &mut self.library,
-                context,
-                contents: &mut Contents::default(),
-                problems: &mut Vec::new(),
-                allow_tags: true,
-                layers,
-                expansions: &mut expansions,
-            };
             project.value.spec(name, project.at, &mut build);
+        }
+        for (name, stack) in &declarations.stack {
+            stack.value.spec(name, stack.at, &mut build);
         }
         expansions
     }
@@ -317,6 +324,7 @@ impl<'l> Declarations<'l> {
             node: merge::merge(layers, |all| all.node.as_ref(), library, problems),
             registry: merge::merge(layers, |all| all.registry.as_ref(), library, problems),
             compose: merge::merge(layers, |all| all.compose.as_ref(), library, problems),
+            stack: merge::merge(layers, |all| all.stack.as_ref(), library, problems),
         }
     }
 
@@ -364,6 +372,7 @@ impl<'l> Declarations<'l> {
             node: all(resources.node.as_ref()),
             registry: all(resources.registry.as_ref()),
             compose: all(resources.compose.as_ref()),
+            stack: all(resources.stack.as_ref()),
         }
     }
 }

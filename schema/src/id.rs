@@ -339,11 +339,13 @@ pub enum KindName {
     Registry,
     /// A compose file on one engine.
     Compose,
+    /// A compose file in a Swarm.
+    Stack,
 }
 
 impl KindName {
     /// Every kind, in the order in which documents list them.
-    pub const ALL: [KindName; 15] = [
+    pub const ALL: [KindName; 16] = [
         KindName::File,
         KindName::Directory,
         KindName::Symlink,
@@ -359,6 +361,7 @@ impl KindName {
         KindName::Node,
         KindName::Registry,
         KindName::Compose,
+        KindName::Stack,
     ];
 
     /// The TOML table's name.
@@ -379,6 +382,7 @@ impl KindName {
             Self::Node => "node",
             Self::Registry => "registry",
             Self::Compose => "compose",
+            Self::Stack => "stack",
         }
     }
 
@@ -395,7 +399,8 @@ impl KindName {
             | Self::Secret
             | Self::Node
             | Self::Registry
-            | Self::Compose => true,
+            | Self::Compose
+            | Self::Stack => true,
         }
     }
 }
@@ -410,7 +415,7 @@ impl FromStr for KindName {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| InvalidName {
             what: "kind of resource",
             text: text.to_owned(),
-            why: "it must be file, directory, symlink, package, unit, image, network, volume, container, service, config, secret, node, registry or compose",
+            why: "it must be file, directory, symlink, package, unit, image, network, volume, container, service, config, secret, node, registry, compose or stack",
         })
     }
 }

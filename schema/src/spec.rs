@@ -49,6 +49,8 @@ pub enum Spec {
     Registry(RegistrySpec),
     /// See [`ComposeSpec`].
     Compose(ComposeSpec),
+    /// See [`StackSpec`].
+    Stack(StackSpec),
 }
 
 impl Spec {
@@ -70,6 +72,7 @@ impl Spec {
             Self::Node(_) => KindName::Node,
             Self::Registry(_) => KindName::Registry,
             Self::Compose(_) => KindName::Compose,
+            Self::Stack(_) => KindName::Stack,
         }
     }
 
@@ -90,7 +93,8 @@ impl Spec {
             | Self::Secret(_)
             | Self::Node(_)
             | Self::Registry(_)
-            | Self::Compose(_) => Vec::new(),
+            | Self::Compose(_)
+            | Self::Stack(_) => Vec::new(),
         }
     }
 
@@ -98,7 +102,7 @@ impl Spec {
     pub fn is_absent(&self) -> bool {
         let ensure = match self {
             Self::Package(package) => return package.ensure != PackageEnsure::Present,
-            Self::Compose(_) => return false,
+            Self::Compose(_) | Self::Stack(_) => return false,
             Self::File(file) => file.ensure,
             Self::Directory(directory) => directory.ensure,
             Self::Symlink(link) => link.ensure,

@@ -10,7 +10,8 @@ use holdfast_schema::{
     spec::{
         Access, ComposeSpec, ConfigFiles, ConfigSpec, ContainerConfig, ContainerSpec, DirectorySpec, Ensure,
         FileSpec, ImageSpec, Limits, NetworkSpec, NodeSpec, PackageEnsure, PackageSpec, Pull, RegistrySpec,
-        Restart, SecretReference, ServiceConfig, ServiceSpec, Spec, SymlinkSpec, UnitSpec, VolumeSpec,
+        Restart, SecretReference, ServiceConfig, ServiceSpec, Spec, StackSpec, SymlinkSpec, UnitSpec,
+        VolumeSpec,
     },
     state::{Apply, Mode, RemovalGuard},
 };
@@ -267,6 +268,12 @@ impl Scene {
         self.add(Spec::Compose(ComposeSpec { name: name.parse().unwrap(), asleep }), name)
     }
 
+    /// A compose file in a Swarm.
+    pub(crate) fn stack(&mut self, name: &str, asleep: &[&str]) -> &mut Resource {
+        let asleep = asleep.iter().map(|&service| service.to_owned()).collect();
+        self.add(Spec::Stack(StackSpec { name: name.parse().unwrap(), asleep }), name)
+    }
+
     pub(crate) fn drop(&mut self, id_text: &str) -> &mut Self {
         assert!(self.state.resources.remove(&id(id_text)).is_some(), "{id_text} is not declared");
         self
@@ -348,6 +355,7 @@ pub(crate) trait AsSpec {
     fn as_network(&mut self) -> &mut NetworkSpec;
     fn as_volume(&mut self) -> &mut VolumeSpec;
     fn as_service(&mut self) -> &mut ServiceSpec;
+    fn as_config(&mut self) -> &mut ConfigSpec;
     fn as_node(&mut self) -> &mut NodeSpec;
 }
 
@@ -378,6 +386,9 @@ impl AsSpec for Resource {
     }
     fn as_service(&mut self) -> &mut ServiceSpec {
         if let Spec::Service(service) = &mut self.spec { service } else { panic!("no service") }
+    }
+    fn as_config(&mut self) -> &mut ConfigSpec {
+        if let Spec::Config(config) = &mut self.spec { config } else { panic!("no config") }
     }
     fn as_node(&mut self) -> &mut NodeSpec {
         if let Spec::Node(node) = &mut self.spec { node } else { panic!("no node") }
@@ -498,6 +509,8 @@ fn short_docker(action: &DockerAction) -> String {
         DockerAction::RemoveSecret { name, old } => {
             format!("remove {}secret {name}", if *old { "old " } else { "" })
         }
+        DockerAction::LabelConfig { name, .. } => format!("label config {name}"),
+        DockerAction::LabelSecret { name, .. } => format!("label secret {name}"),
         DockerAction::UpdateNode { name, .. } => format!("update node {name}"),
     }
 }

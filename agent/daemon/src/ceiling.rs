@@ -73,7 +73,8 @@ impl Ceiling {
         // A container reaches everything below what it mounts.
         let reaches = |path: &str, forbidden: &str| {
             is_at_or_below(path, forbidden)
-                || id.kind == KindName::Container && is_at_or_below(forbidden, path)
+                || matches!(id.kind, KindName::Container | KindName::Service | KindName::Volume)
+                    && is_at_or_below(forbidden, path)
         };
         let is_forbidden =
             |path: &str| self.forbidden.iter().find(|forbidden| reaches(path, forbidden.as_str()));
@@ -106,15 +107,16 @@ fn written(id: &ResourceId, spec: &Spec) -> Vec<String> {
         Spec::Package(_)
         | Spec::Image(_)
         | Spec::Network(_)
-        | Spec::Volume(_)
         | Spec::Config(_)
         | Spec::Secret(_)
         | Spec::Node(_)
-        | Spec::Compose(_) => Vec::new(),
+        | Spec::Compose(_)
+        | Spec::Stack(_) => Vec::new(),
         Spec::Registry(_) => vec!["/root/.docker/config.json".to_owned()],
         // What a container does with a path that it mounts, only its image knows.
         Spec::Container(container) => bound(&container.config.mounts),
         Spec::Service(service) => bound(&service.config.mounts),
+        Spec::Volume(volume) => device(&volume.options).into_iter().collect(),
         _ => vec![id.name.clone()],
     }
 }
@@ -124,9 +126,15 @@ fn bound(mounts: &BTreeMap<AbsolutePath, Mount>) -> Vec<String> {
     let writable = mounts.values().filter(|mount| !mount.read_only);
     let bound = writable.filter_map(|mount| match &mount.source {
         MountSource::Bind(path) => Some(path.to_string()),
-        MountSource::Volume(_) | MountSource::Tmpfs(_) => None,
+        MountSource::Volume(_) => device(&mount.options),
+        MountSource::Tmpfs(_) => None,
     });
     bound.collect()
+}
+
+/// What of the host the options of a volume may stand for: the driver `local` binds a directory as well.
+fn device(options: &BTreeMap<String, String>) -> Option<String> {
+    options.get("device").filter(|device| device.starts_with('/')).cloned()
 }
 
 fn is_at_or_below(path: &str, directory: &str) -> bool {

@@ -1,4 +1,4 @@
-//! How many containers a service has, and what each may use.
+//! How many containers a service has on one engine, and what each may use.
 
 use super::{
     project::{Project, is_extension},
@@ -58,7 +58,7 @@ impl Service<'_> {
             for (key, value) in project.reader.entries(value) {
                 match key.text.as_str() {
                     "memory" => self.size(project, "memory", value),
-                    "cpus" => self.cpus(project, value),
+                    "cpus" => self.cpus(project, "cpus", value),
                     "pids" => self.pids(project, value),
                     _ => project.reader.unknown(key, &["memory", "cpus", "pids"]),
                 }
@@ -107,19 +107,11 @@ impl Service<'_> {
         }
     }
 
-    pub(super) fn cpus(&mut self, project: &mut Project<'_>, node: &Node) {
-        let Some(cpus) = project.reader.text(node) else { return };
-        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        let (whole, part) = cpus.text.split_once('.').unwrap_or((&cpus.text, "0"));
-        let whole = if whole.is_empty() { "0" } else { whole };
-        if is_number(whole) && is_number(part) {
-            if whole.bytes().chain(part.bytes()).any(|digit| digit != b'0') {
-                let whole = whole.trim_start_matches('0');
-                let whole = if whole.is_empty() { "0" } else { whole };
-                self.table.set("cpus", Value::Number(format!("{whole}.{part}")), &cpus.at);
-            }
-        } else {
-            project.reader.wrong(&cpus.at, "expected a number of processors such as 0.5");
+    pub(super) fn cpus(&mut self, project: &mut Project<'_>, key: &str, node: &Node) {
+        let Some(cpus) = project.reader.decimal(node, "a number of processors such as 0.5") else { return };
+        // No limit is what nothing says, too.
+        if cpus.text.bytes().any(|digit| !matches!(digit, b'0' | b'.')) {
+            self.table.set(key, Value::Number(cpus.text), &cpus.at);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a compose file takes from beside itself: files of the repository that come to the host, and files of variables.
 
 use super::{
+    Target,
     interpolate::environment_file,
     project::{Project, is_extension},
     reader::Text,
@@ -24,8 +25,16 @@ impl Project<'_> {
     /// Declares what the repository has at a relative path, file or directory. Nothing if the path cannot be one.
     pub(super) fn bring(&mut self, path: &Text, secret: bool) -> Option<Brought> {
         let relative = self.relative(path)?;
-        let directory = self.setting.directory.as_str();
-        let host = if relative.is_empty() { directory.to_owned() } else { format!("{directory}/{relative}") };
+        let Target::Engine { directory } = self.setting.target else {
+            self.reader.lacks(
+                "volumes",
+                &path.at,
+                "the nodes of a Swarm have no files of the repository: make it a config, or write an absolute path",
+            );
+            return None;
+        };
+        let host =
+            if relative.is_empty() { directory.to_string() } else { format!("{directory}/{relative}") };
         let source = format!("{}{relative}", self.setting.folder);
         if self.setting.repository.get(&source).is_some() {
             self.bring_file(&relative, &source, secret, &path.at);
@@ -71,16 +80,23 @@ impl Project<'_> {
         self.put_file(relative, file, secret, at);
     }
 
-    /// Declares a file below the project's directory, with the directories that it lies in.
-    pub(super) fn put_file(&mut self, relative: &str, file: Table, secret: bool, at: &Place) {
-        let top = self.setting.directory.as_str().to_owned();
+    /// Declares a file below the project's directory, with the directories that it lies in, and gives its path.
+    pub(super) fn put_file(
+        &mut self,
+        relative: &str,
+        file: Table,
+        secret: bool,
+        at: &Place,
+    ) -> Option<String> {
+        let Target::Engine { directory } = self.setting.target else { return None };
+        let top = directory.as_str();
         let directories = self.resources.table("directory", at);
-        if !directories.has(&top) {
-            directories.put(&top, Table::default(), at);
+        if !directories.has(top) {
+            directories.put(top, Table::default(), at);
         }
         if secret {
             // Whoever is no root does not get in. A mount does not go through it.
-            directories.table(&top, at).set("mode", "0700", at);
+            directories.table(top, at).set("mode", "0700", at);
         }
         for (end, _) in relative.match_indices('/') {
             let above = format!("{top}/{}", relative.get(..end).unwrap_or_default());
@@ -88,7 +104,9 @@ impl Project<'_> {
                 directories.put(&above, Table::default(), at);
             }
         }
-        self.resources.table("file", at).put(&format!("{top}/{relative}"), file, at);
+        let path = format!("{top}/{relative}");
+        self.resources.table("file", at).put(&path, file, at);
+        Some(path)
     }
 
     /// A path without what says nothing.

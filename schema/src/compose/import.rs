@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Note, Setting, Variables, default_directory, environment_file, translate,
+    Note, Setting, Target, Variables, default_directory, environment_file, translate,
     tree::{Item, Value},
     write,
 };
@@ -27,6 +27,8 @@ pub struct Import<'i> {
     pub beside: &'i str,
     /// Where on the host relative paths begin; `None` takes `/srv/PROJECT`.
     pub directory: Option<AbsolutePath>,
+    /// Whether it is a stack's, for a Swarm.
+    pub stack: bool,
     /// A file of variables: its name for people, and its text.
     pub variables: Option<(&'i str, &'i str)>,
     /// The active profiles.
@@ -70,7 +72,7 @@ pub fn import(import: &Import<'_>) -> Result<Imported, Problems> {
     let folder = import.path.rfind('/').and_then(|end| import.path.get(..=end)).unwrap_or("");
     let setting = Setting {
         project: &project,
-        directory: &directory,
+        target: if import.stack { Target::Swarm } else { Target::Engine { directory: &directory } },
         repository: import.repository,
         folder,
         variables: &variables,
@@ -87,9 +89,9 @@ pub fn import(import: &Import<'_>) -> Result<Imported, Problems> {
     }
     let toml = write::write(&translation.resources);
     notes.sort_by(|one, other| one.at.cmp(&other.at));
-    let containers =
-        translation.resources.tables.get("container").into_iter().flat_map(|(_, all)| all.tables.values());
-    let images = containers.filter_map(|(_, container)| container.values.get("image"));
+    let made = setting.target.kind();
+    let made = translation.resources.tables.get(made).into_iter().flat_map(|(_, all)| all.tables.values());
+    let images = made.filter_map(|(_, one)| one.values.get("image"));
     let is_tag = |item: &Item| matches!(&item.value, Value::Text(image) if image.parse::<ImageReference>().is_ok_and(|image| !image.is_pinned()));
     let has_tags = images.into_iter().any(is_tag);
     Ok(Imported { toml, notes, has_tags })

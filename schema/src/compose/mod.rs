@@ -6,6 +6,7 @@
 //! See <https://github.com/compose-spec/compose-spec/blob/main/spec.md>.
 
 mod deploy;
+mod engine;
 mod files;
 mod import;
 mod interpolate;
@@ -14,6 +15,7 @@ mod networks;
 mod project;
 mod reader;
 mod service;
+mod swarm;
 mod tree;
 mod write;
 
@@ -41,13 +43,24 @@ pub struct Note {
     pub matters: bool,
 }
 
+/// What a compose file is translated for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target<'c> {
+    /// One engine: its services become containers.
+    Engine {
+        /// Where on the host the paths begin that the file writes as relative ones.
+        directory: &'c AbsolutePath,
+    },
+    /// A Swarm: its services become services.
+    Swarm,
+}
+
 /// What a translation depends on besides the file itself.
 #[derive(Debug)]
 pub(crate) struct Setting<'c> {
-    /// The project's name.
+    /// The project's name, or the stack's.
     pub(crate) project: &'c ObjectName,
-    /// Where on the host the paths begin that the file writes as relative ones.
-    pub(crate) directory: &'c AbsolutePath,
+    pub(crate) target: Target<'c>,
     /// The files beside it.
     pub(crate) repository: &'c Repository,
     /// Where in the repository it lies: empty, or with a `/` at its end.
@@ -56,7 +69,7 @@ pub(crate) struct Setting<'c> {
     pub(crate) profiles: BTreeSet<String>,
     /// Secrets of the fleet that stand for the file's own, by their names there.
     pub(crate) secrets: BTreeMap<String, String>,
-    /// Whether everything carries the labels by which Docker's own tools know a project.
+    /// Whether everything carries the labels by which Docker's own tools know a project or stack.
     pub(crate) labelled: bool,
 }
 

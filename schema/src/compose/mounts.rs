@@ -1,6 +1,7 @@
 //! What a service's containers mount: volumes, paths of the host, memory, configs and secrets.
 
 use super::{
+    Target,
     files::secret_file,
     project::{Project, Sort, is_extension},
     reader::Text,
@@ -165,6 +166,9 @@ impl Service<'_> {
         if mount.read_only {
             table.set("read_only", true, &source.at);
         }
+        if project.setting.target == Target::Swarm {
+            project.volume_of_tasks(&source.text, &mut table);
+        }
         self.mount(project, &mount.target, table, at);
     }
 
@@ -185,7 +189,8 @@ impl Service<'_> {
         let of_the_system =
             host == "/" || SYSTEM.iter().any(|own| host == *own || host.starts_with(&format!("{own}/")));
         let mut table = Table::default().with("bind", host, &source.at);
-        if mount.create && !found && !of_the_system {
+        let one_engine = project.setting.target != Target::Swarm;
+        if mount.create && !found && !of_the_system && one_engine {
             table.set("create", true, &source.at);
         }
         if mount.read_only {
@@ -242,40 +247,58 @@ impl Service<'_> {
         self.contents(project, node, at, "configs");
     }
 
-    /// Mounts what is declared under `secrets` or `configs`.
+    /// Reads which of what is declared under `secrets` or `configs` the service sees.
     fn contents(&mut self, project: &mut Project<'_>, node: &Node, at: &Place, section: &'static str) {
-        let secret = section == "secrets";
+        const KNOWN: [&str; 5] = ["source", "target", "uid", "gid", "mode"];
         for item in project.reader.items(node) {
-            let (name, target) = if let Yaml::Mapping(entries) = &item.value {
+            let name = if let Yaml::Mapping(entries) = &item.value {
                 for (key, _) in entries {
-                    match key.text.as_str() {
-                        "source" | "target" => {}
-                        "uid" | "gid" | "mode" => project.reader.lacks(
-                            &format!("{section}.{}", key.text),
-                            &key.at,
-                            "whoever is in the container can read it, and nobody write",
-                        ),
-                        _ if is_extension(key) => {}
-                        _ => project.reader.unknown(key, &["source", "target", "uid", "gid", "mode"]),
+                    if !KNOWN.contains(&key.text.as_str()) && !is_extension(key) {
+                        project.reader.unknown(key, &KNOWN);
                     }
                 }
-                let mut part = |name| item.get(name).and_then(|part| project.reader.text(part));
-                (part("source"), part("target"))
+                item.get("source").and_then(|source| project.reader.text(source))
             } else {
-                (project.reader.text(item), None)
+                project.reader.text(item)
             };
             let Some(name) = name else { continue };
-            let target = match target.map(|target| target.text) {
-                Some(target) if target.starts_with('/') => target,
-                Some(target) if secret => format!("/run/secrets/{target}"),
-                Some(target) => format!("/{target}"),
-                None if secret => format!("/run/secrets/{}", name.text),
-                None => format!("/{}", name.text),
-            };
-            let Some(host) = project.content(section, &name) else { continue };
-            let table = Table::default().with("bind", host, &name.at).with("read_only", true, &name.at);
-            self.mount(project, &Text { text: target, at: name.at.clone() }, table, at);
+            match project.setting.target {
+                Target::Engine { .. } => self.mount_content(project, section, &name, item, at),
+                Target::Swarm => self.attach(project, section, &name, item, at),
+            }
         }
+    }
+
+    /// Mounts the file that a secret or config is on one engine.
+    fn mount_content(
+        &mut self,
+        project: &mut Project<'_>,
+        section: &'static str,
+        name: &Text,
+        item: &Node,
+        at: &Place,
+    ) {
+        let secret = section == "secrets";
+        for access in ["uid", "gid", "mode"] {
+            if let Some(found) = item.get(access) {
+                project.reader.lacks(
+                    &format!("{section}.{access}"),
+                    &found.at,
+                    "whoever is in the container can read it, and nobody write",
+                );
+            }
+        }
+        let target = item.get("target").and_then(|target| project.reader.text(target));
+        let target = match target.map(|target| target.text) {
+            Some(target) if target.starts_with('/') => target,
+            Some(target) if secret => format!("/run/secrets/{target}"),
+            Some(target) => format!("/{target}"),
+            None if secret => format!("/run/secrets/{}", name.text),
+            None => format!("/{}", name.text),
+        };
+        let Some(host) = project.content(section, name) else { return };
+        let table = Table::default().with("bind", host, &name.at).with("read_only", true, &name.at);
+        self.mount(project, &Text { text: target, at: name.at.clone() }, table, at);
     }
 }
 
@@ -341,8 +364,7 @@ impl Project<'_> {
             _ => format!(".secrets/{}", name.text),
         };
         let file = Table::default().with("secret", sealed, &name.at).with("mode", "0444", &name.at);
-        self.put_file(&relative, file, true, &name.at);
-        Some(format!("{}/{relative}", self.setting.directory))
+        self.put_file(&relative, file, true, &name.at)
     }
 
     fn content_text(&mut self, section: &str, name: &Text, key: &Key, node: &Node) -> Option<String> {
@@ -357,7 +379,6 @@ impl Project<'_> {
             file = secret_file(file, &text.at);
         }
         let relative = format!(".{section}/{}", name.text);
-        self.put_file(&relative, file, secret, &name.at);
-        Some(format!("{}/{relative}", self.setting.directory))
+        self.put_file(&relative, file, secret, &name.at)
     }
 }

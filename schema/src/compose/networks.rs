@@ -1,6 +1,7 @@
 //! The networks that a service's containers are in, the names that they have there, and the ports that are open.
 
 use super::{
+    Target,
     project::{Project, Sort, is_extension},
     reader::Text,
     service::Service,
@@ -15,7 +16,8 @@ impl Service<'_> {
     /// Reads `networks` and `network_mode`, which exclude each other.
     pub(super) fn networks(&mut self, project: &mut Project<'_>) {
         let name = self.name.clone();
-        if let Some(mode) = self.node.get("network_mode").filter(|mode| !mode.is_null()) {
+        let one_engine = project.setting.target != Target::Swarm;
+        if let Some(mode) = self.node.get("network_mode").filter(|mode| one_engine && !mode.is_null()) {
             let Some(mode) = project.reader.text(mode) else { return };
             match mode.text.as_str() {
                 "host" | "none" | "bridge" => self.table.add("networks", mode.text, &mode.at),
@@ -79,7 +81,7 @@ impl Service<'_> {
             if let Yaml::Mapping(_) = &item.value {
                 self.long_port(project, item);
             } else if let Some(port) = project.reader.text(item) {
-                self.port(project, &port.text, &port.at);
+                self.port(project, "ports", &port.text, &port.at);
             }
         }
     }
@@ -91,6 +93,8 @@ impl Service<'_> {
         };
         let (target, published, address, protocol) =
             (part("target"), part("published"), part("host_ip"), part("protocol"));
+        // One engine has only ports of its own.
+        let mode = part("mode").filter(|_| project.setting.target == Target::Swarm);
         for (key, _) in project.reader.entries(node) {
             let known = ["target", "published", "host_ip", "protocol", "mode", "name", "app_protocol"];
             if !known.contains(&key.text.as_str()) && !is_extension(key) {
@@ -109,11 +113,15 @@ impl Service<'_> {
             (None, Some(published)) => format!("{published}:{target}{protocol}"),
             (None, None) => format!("{target}{protocol}"),
         };
-        self.port(project, &written, &node.at);
+        match mode.as_deref() {
+            Some("host") => self.port(project, "host_ports", &written, &node.at),
+            Some("ingress") | None => self.port(project, "ports", &written, &node.at),
+            Some(_) => project.reader.wrong(&node.at, "the mode of a port is ingress or host"),
+        }
     }
 
     /// Adds a port, or each of a range.
-    fn port(&mut self, project: &mut Project<'_>, written: &str, at: &Place) {
+    fn port(&mut self, project: &mut Project<'_>, key: &str, written: &str, at: &Place) {
         let (ports, protocol) = written.split_once('/').unwrap_or((written, "tcp"));
         let protocol = if protocol == "tcp" { String::new() } else { format!("/{protocol}") };
         let (host, target) =
@@ -125,6 +133,16 @@ impl Service<'_> {
             None => ("", None),
         };
         let address = match address {
+            address if !address.is_empty() && project.setting.target == Target::Swarm => {
+                if address != "0.0.0.0" {
+                    project.reader.lacks(
+                        "ports.host_ip",
+                        at,
+                        "a Swarm opens a port on all addresses of a node",
+                    );
+                }
+                String::new()
+            }
             "" => String::new(),
             address if address.contains(':') && !address.starts_with('[') => format!("[{address}]:"),
             address => format!("{address}:"),
@@ -151,7 +169,7 @@ impl Service<'_> {
                 None if address.is_empty() => format!("{target}{protocol}"),
                 None => format!("{address}:{target}{protocol}"),
             };
-            self.table.add("ports", port, at);
+            self.table.add(key, port, at);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Setting, Translation,
+    Setting, Target, Translation,
     reader::{Reader, Text},
     service,
     tree::{Place, Table},
@@ -22,6 +22,26 @@ const KEYS: [&str; 7] = ["name", "version", "services", "networks", "volumes", "
 
 /// The labels by which Docker's own tools know what belongs to a project.
 pub(crate) const PROJECT: &str = "com.docker.compose.project";
+/// The same of a stack.
+pub(crate) const STACK: &str = "com.docker.stack.namespace";
+
+impl Target<'_> {
+    /// The kind that a service becomes.
+    pub(crate) const fn kind(self) -> &'static str {
+        match self {
+            Self::Engine { .. } => "container",
+            Self::Swarm => "service",
+        }
+    }
+
+    /// The label that names the project.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Engine { .. } => PROJECT,
+            Self::Swarm => STACK,
+        }
+    }
+}
 
 /// One compose file under translation.
 pub(crate) struct Project<'c> {
@@ -30,7 +50,7 @@ pub(crate) struct Project<'c> {
     pub(crate) root: Rc<Node>,
     /// What came of it so far.
     pub(crate) resources: Table,
-    /// The networks and volumes that services use, by their names in the file, with a place that uses them.
+    /// What services use of the file's other sections, by their names in the file, with a place that uses them.
     pub(crate) used: BTreeMap<(Sort, String), Place>,
     /// The containers by their names, with the services that they are of.
     pub(crate) containers: BTreeMap<String, String>,
@@ -43,13 +63,22 @@ pub(crate) struct Project<'c> {
 pub(crate) enum Sort {
     Network,
     Volume,
+    Config,
+    Secret,
 }
 
 impl Sort {
+    /// The section of the file that declares it, by its name.
+    pub(crate) fn of(section: &str) -> Self {
+        if section == "secrets" { Self::Secret } else { Self::Config }
+    }
+
     const fn kind(self) -> &'static str {
         match self {
             Self::Network => "network",
             Self::Volume => "volume",
+            Self::Config => "config",
+            Self::Secret => "secret",
         }
     }
 
@@ -57,6 +86,8 @@ impl Sort {
         match self {
             Self::Network => "networks",
             Self::Volume => "volumes",
+            Self::Config => "configs",
+            Self::Secret => "secrets",
         }
     }
 }
@@ -126,7 +157,14 @@ impl Project<'_> {
             }
         }
         self.define(Sort::Network);
-        self.define(Sort::Volume);
+        match self.setting.target {
+            Target::Engine { .. } => self.define(Sort::Volume),
+            // Each node makes a volume where a task needs it.
+            Target::Swarm => {
+                self.define(Sort::Config);
+                self.define(Sort::Secret);
+            }
+        }
     }
 
     fn check_name(&mut self, node: &Node) {
@@ -171,10 +209,9 @@ impl Project<'_> {
         self.root.get("services").is_some_and(|services| services.get(name).is_some())
     }
 
-    /// The name that the engine knows a network or volume under, which is thereby used.
+    /// The name that the engine knows something under, which is thereby used.
     pub(crate) fn use_of(&mut self, sort: Sort, name: &Text) -> String {
-        let known = self.root.get(sort.section()).and_then(|section| section.get(&name.text)).cloned();
-        if known.is_none() && !(sort == Sort::Network && name.text == "default") {
+        if self.defined(sort, &name.text).is_none() && !(sort == Sort::Network && name.text == "default") {
             let section = sort.section();
             let problem = Problem::new("E_NEEDS", format!("`{section}` has no {}", name.text));
             self.reader.report(
@@ -187,7 +224,7 @@ impl Project<'_> {
     }
 
     fn full_name(&mut self, sort: Sort, name: &str) -> String {
-        let definition = self.root.get(sort.section()).and_then(|section| section.get(name)).cloned();
+        let definition = self.defined(sort, name);
         let external = definition.as_ref().and_then(|definition| definition.get("external")).cloned();
         let own = definition
             .as_ref()
@@ -198,14 +235,24 @@ impl Project<'_> {
             return own.text;
         }
         let is_external = external.is_some_and(|external| self.is_external(&external));
-        if is_external { name.to_owned() } else { format!("{}_{name}", self.setting.project) }
+        if is_external { name.to_owned() } else { self.stacked(name) }
     }
 
-    fn is_external(&mut self, external: &Node) -> bool {
+    /// A name of the file with the project's in front, as Docker's own tools write it.
+    pub(crate) fn stacked(&self, name: &str) -> String {
+        format!("{}_{name}", self.setting.project)
+    }
+
+    /// What the file says of something, if it does.
+    pub(crate) fn defined(&self, sort: Sort, name: &str) -> Option<Rc<Node>> {
+        self.root.get(sort.section())?.get(name).cloned()
+    }
+
+    pub(crate) fn is_external(&mut self, external: &Node) -> bool {
         external.get("name").is_some() || self.reader.flag(external) == Some(true)
     }
 
-    /// Declares the networks or volumes that are used.
+    /// Declares what is used of a section.
     fn define(&mut self, sort: Sort) {
         let section = self.root.get(sort.section()).cloned();
         let mut definitions: BTreeMap<String, (Place, Option<Rc<Node>>)> = BTreeMap::new();
@@ -221,14 +268,28 @@ impl Project<'_> {
         }
         for (name, (at, node)) in definitions {
             let mut table = Table::default();
-            let external = node.is_some_and(|node| self.definition(sort, &node, &mut table));
+            let is_content = matches!(sort, Sort::Config | Sort::Secret);
+            let external = match node {
+                Some(node) if is_content => self.kept(sort, &name, &node, &mut table),
+                Some(node) => self.definition(sort, &node, &mut table),
+                None => false,
+            };
             if external || !self.used.contains_key(&(sort, name.clone())) {
                 continue;
             }
+            match self.setting.target {
+                Target::Swarm if sort == Sort::Network && !table.has("driver") => {
+                    table.set("driver", "overlay", &at);
+                }
+                Target::Swarm | Target::Engine { .. } => {}
+            }
             if self.setting.labelled {
                 let labels = table.table("labels", &at);
-                labels.set(PROJECT, self.setting.project.as_str(), &at);
-                labels.set(&format!("com.docker.compose.{}", sort.kind()), name.as_str(), &at);
+                let of = self.setting.target.label();
+                labels.set(of, self.setting.project.as_str(), &at);
+                if of == PROJECT {
+                    labels.set(&format!("com.docker.compose.{}", sort.kind()), name.as_str(), &at);
+                }
             }
             let full = self.full_name(sort, &name);
             self.resources.table(sort.kind(), &at).put(&full, table, &at);
@@ -261,13 +322,16 @@ impl Project<'_> {
                 ("labels", _) => self.settings(table, "labels", value, at),
                 ("internal", Sort::Network) => self.flag(table, "internal", value),
                 ("enable_ipv6", Sort::Network) => self.flag(table, "ipv6", value),
+                ("attachable", Sort::Network) if self.setting.target == Target::Swarm => {
+                    self.flag(table, "attachable", value);
+                }
                 ("attachable", Sort::Network) => {
                     self.reader.idle("attachable", at, "every network of one engine can be joined");
                 }
                 ("ipam", Sort::Network) => self.addresses(table, value),
                 _ if is_extension(key) => {}
                 (_, Sort::Network) => self.reader.unknown(key, &NETWORK),
-                (_, Sort::Volume) => self.reader.unknown(key, &VOLUME),
+                (_, Sort::Volume | Sort::Config | Sort::Secret) => self.reader.unknown(key, &VOLUME),
             }
         }
         external

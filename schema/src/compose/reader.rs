@@ -128,6 +128,20 @@ impl Reader<'_> {
         number
     }
 
+    /// A decimal number as TOML writes it.
+    pub(crate) fn decimal(&mut self, node: &Node, expected: &str) -> Option<Text> {
+        let Text { text, at } = self.text(node)?;
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let (whole, part) = text.split_once('.').unwrap_or((&text, "0"));
+        if !(whole.is_empty() || is_number(whole)) || !is_number(part) {
+            self.wrong(&at, format!("expected {expected}"));
+            return None;
+        }
+        let whole = whole.trim_start_matches('0');
+        let whole = if whole.is_empty() { "0" } else { whole };
+        Some(Text { text: format!("{whole}.{part}"), at })
+    }
+
     /// The entries of a mapping; none where nothing is written.
     pub(crate) fn entries<'n>(&mut self, node: &'n Node) -> &'n [(Key, Rc<Node>)] {
         match &node.value {
@@ -223,6 +237,11 @@ impl Reader<'_> {
 
     /// A duration, as in `1m30s` or `500ms`, in the language's form; nothing for none.
     pub(crate) fn wait(&mut self, what: &str, node: &Node) -> Option<Text> {
+        self.pause(what, node).filter(|wait| wait.text != duration::show(std::time::Duration::ZERO))
+    }
+
+    /// The same where none is something to say, too.
+    pub(crate) fn pause(&mut self, what: &str, node: &Node) -> Option<Text> {
         let Text { text, at } = self.text(node)?;
         let Some(nanoseconds) = nanoseconds(&text) else {
             self.wrong(&at, format!("{text:?} is no duration such as 30s or 1m30s"));
@@ -232,8 +251,7 @@ impl Reader<'_> {
         if nanoseconds % 1_000_000_000 != 0 {
             self.lacks(what, &at, format!("a duration has whole seconds: {text} becomes {seconds}s"));
         }
-        let shown = duration::show(std::time::Duration::from_secs(seconds));
-        (seconds > 0).then_some(Text { text: shown, at })
+        Some(Text { text: duration::show(std::time::Duration::from_secs(seconds)), at })
     }
 }
 

@@ -1,11 +1,12 @@
-//! One service of a compose file: the containers that it stands for.
+//! One service of a compose file, as far as it means the same on one engine and in a Swarm.
 
 use std::rc::Rc;
 
 use super::{
-    project::{PROJECT, Project, is_extension},
+    Target,
+    project::{Project, is_extension},
     reader::Text,
-    tree::{Item, Place, Table},
+    tree::{Place, Table},
 };
 use crate::{
     Problem,
@@ -13,16 +14,15 @@ use crate::{
 };
 
 /// What is left out because it only says what others already do, or speaks to others than the engine.
-const IDLE: [(&str, &str); 5] = [
+const IDLE: [(&str, &str); 4] = [
     ("expose", "containers of one network reach every port of each other"),
     ("attach", "it is for `docker compose up` on a terminal"),
     ("develop", "it is for `docker compose watch`"),
-    ("scale", "it says how many containers there are"),
     ("annotations", "the engine's own runtime takes no notice of them"),
 ];
 
 /// What has no equivalent, and what to do instead.
-const LACKING: [(&str, &str); 34] = [
+const LACKING: [(&str, &str); 26] = [
     ("build", "Holdfast builds nothing: let a CI job build and push the image, and name it with `image`"),
     ("extends", "write the service out, or share parts with YAML anchors"),
     ("volumes_from", "name the volumes themselves under `volumes`"),
@@ -33,30 +33,22 @@ const LACKING: [(&str, &str); 34] = [
     ("cgroup", "it has no equivalent"),
     ("cpu_count", "it is for Windows"),
     ("cpu_percent", "it is for Windows"),
-    ("cpu_period", "use `cpus`"),
-    ("cpu_quota", "use `cpus`"),
     ("cpu_rt_period", "it has no equivalent"),
     ("cpu_rt_runtime", "it has no equivalent"),
     ("credential_spec", "it is for Windows"),
-    ("device_cgroup_rules", "name the devices under `devices`"),
     ("cgroup_parent", "it has no equivalent"),
-    ("cpuset", "it has no equivalent: use `cpus`"),
-    ("cpu_shares", "it has no equivalent: use `cpus`"),
     ("dns_opt", "it has no equivalent"),
-    ("gpus", "it has no equivalent: use `runtime` and `devices`"),
     ("mac_address", "the engine chooses it"),
-    ("memswap_limit", "a container that may use memory may use as much of swap"),
     ("isolation", "it is for Windows"),
     ("mem_swappiness", "it is the host's matter: see sysctl vm.swappiness"),
     ("oom_kill_disable", "it has no equivalent: give it more memory"),
-    ("platform", "name an image of the host's own platform"),
     ("provider", "it has no equivalent"),
     ("models", "it has no equivalent"),
     ("storage_opt", "it has no equivalent"),
     ("use_api_socket", "mount /var/run/docker.sock"),
     ("label_file", "write the labels under `labels`"),
     ("uts", "it has no equivalent"),
-    ("mem_reservation", "it has no equivalent: use `mem_limit`"),
+    ("memswap_limit", "a container that may use memory may use as much of swap"),
 ];
 
 /// The keys that are taken over.
@@ -123,22 +115,33 @@ const KEYS: [&str; 56] = [
 pub(super) struct Service<'s> {
     pub(super) name: &'s Key,
     pub(super) node: &'s Node,
-    /// The container so far.
+    /// The container or service so far.
     pub(super) table: Table,
 }
 
-/// Adds the containers of a service to the project's resources.
+/// Adds what a service becomes to the project's resources.
 pub(super) fn translate(project: &mut Project<'_>, name: &Key, node: &Node) {
     let mut service = Service { name, node, table: Table::default() };
-    // Compose's default, which is not the language's.
-    service.table.set("restart", "no", &name.at);
     for (key, value) in project.reader.entries(node) {
         if !value.is_null() {
             service.key(project, key, value);
         }
     }
     service.networks(project);
-    service.finish(project);
+    if node.get("image").is_none_or(|image| image.is_null()) {
+        let problem =
+            Problem::new("E_MISSING_KEY", format!("nothing says which image {} is made from", name.text));
+        project.reader.report(&name.at, problem.remedy("set `image`: Holdfast builds nothing"));
+    }
+    match project.setting.target {
+        Target::Engine { .. } => service.finish_containers(project),
+        Target::Swarm => service.finish_service(project),
+    }
+}
+
+/// Why something is left out, if it is in a list of such.
+pub(super) fn why(list: &[(&str, &'static str)], what: &str) -> Option<&'static str> {
+    list.iter().find(|(name, _)| *name == what).map(|(_, why)| *why)
 }
 
 impl Service<'_> {
@@ -147,9 +150,8 @@ impl Service<'_> {
         let table = &mut self.table;
         match key.text.as_str() {
             // Looked at elsewhere, since they only mean something together.
-            "networks" | "network_mode" | "container_name" | "profiles" | "deploy" | "scale" => {}
+            "networks" | "profiles" | "deploy" => {}
             "image" => project.text(table, "image", value),
-            "pull_policy" => self.pull(project, value),
             "command" => project.words(table, "command", value),
             "entrypoint" => project.words(table, "entrypoint", value),
             "environment" => self.environment(project, value),
@@ -160,107 +162,31 @@ impl Service<'_> {
             "secrets" => self.secrets(project, value, at),
             "configs" => self.configs(project, value, at),
             "depends_on" => self.depends_on(project, value),
-            "links" => self.links(project, value),
-            "restart" => self.restart(project, value),
             "healthcheck" => self.healthcheck(project, value, at),
-            "labels" => project.settings(table, "labels", value, at),
-            "user" | "working_dir" | "hostname" | "domainname" | "stop_signal" | "pid" | "ipc"
-            | "runtime" => project.text(table, &key.text, value),
-            "privileged" | "read_only" | "init" | "tty" | "stdin_open" => {
-                project.flag(table, &key.text, value);
-            }
+            "user" | "working_dir" | "hostname" | "stop_signal" => project.text(table, &key.text, value),
+            "read_only" | "init" => project.flag(table, &key.text, value),
             "cap_add" | "cap_drop" => self.capabilities(project, &key.text, value),
-            "security_opt" | "dns" | "dns_search" | "devices" | "group_add" => {
-                project.list(table, &key.text, value);
-            }
+            "dns" => project.list(table, "dns", value),
             "sysctls" => project.settings(table, "sysctls", value, at),
             "ulimits" => self.ulimits(project, value, at),
             "logging" => self.logging(project, value, at),
             "extra_hosts" => self.extra_hosts(project, value, at),
-            "shm_size" => self.size(project, "shm_size", value),
             "stop_grace_period" => self.wait(project, "stop_grace_period", value),
-            "mem_limit" => self.size(project, "memory", value),
-            "pids_limit" => self.pids(project, value),
-            "cpus" => self.cpus(project, value),
-            "userns_mode" => project.text(table, "userns", value),
-            "oom_score_adj" => {
-                if let Some(score) = project.reader.whole(value) {
-                    table.set("oom_score_adj", score, at);
-                }
-            }
             _ if is_extension(key) => {}
             what => {
-                let find = |list: &[(&'static str, &'static str)]| {
-                    list.iter().find(|(name, _)| *name == what).map(|(_, why)| *why)
+                let taken = match project.setting.target {
+                    Target::Engine { .. } => self.engine_key(project, key, value),
+                    Target::Swarm => self.swarm_key(project, key, value),
                 };
-                if let Some(why) = find(&IDLE) {
+                if taken {
+                } else if let Some(why) = why(&IDLE, what) {
                     project.reader.idle(what, at, why);
-                } else if let Some(why) = find(&LACKING) {
+                } else if let Some(why) = why(&LACKING, what) {
                     project.reader.lacks(what, at, why);
                 } else {
                     project.reader.unknown(key, &KEYS);
                 }
             }
-        }
-    }
-
-    /// Names the containers and puts them among the resources.
-    fn finish(mut self, project: &mut Project<'_>) {
-        let at = self.name.at.clone();
-        if self.node.get("image").is_none_or(|image| image.is_null()) {
-            let problem = Problem::new(
-                "E_MISSING_KEY",
-                format!("nothing says which image {} is made from", self.name.text),
-            );
-            project.reader.report(&at, problem.remedy("set `image`: Holdfast builds nothing"));
-        }
-        self.deploy(project);
-        let names = project.container_names(&self.name.text, self.node);
-        let published = self.node.get("ports").filter(|_| names.len() > 1);
-        if let Some(ports) = published {
-            let fixed = self.table.values.get("ports").is_some_and(Item::is_published);
-            if fixed {
-                let problem = Problem::new(
-                    "E_CONFLICT",
-                    format!("{} containers cannot share one port of the host", names.len()),
-                );
-                project.reader.report(
-                    &ports.at.clone(),
-                    problem.remedy("publish no fixed port, or have one container"),
-                );
-            }
-        }
-        for (number, name) in (1..).zip(names) {
-            let mut table = self.table.clone();
-            if project.setting.labelled {
-                let labels = table.table("labels", &at);
-                labels.set(PROJECT, project.setting.project.as_str(), &at);
-                labels.set("com.docker.compose.service", self.name.text.as_str(), &at);
-                labels.set("com.docker.compose.container-number", number.to_string(), &at);
-                labels.set("com.docker.compose.oneoff", "False", &at);
-            }
-            if let Some(other) = project.containers.insert(name.clone(), self.name.text.clone()) {
-                let problem = Problem::new(
-                    "E_CONFLICT",
-                    format!("the services {other} and {} both name their container {name}", self.name.text),
-                );
-                project.reader.report(&at, problem.remedy("give one of them another `container_name`"));
-                continue;
-            }
-            project.resources.table("container", &at).put(&name, table, &at);
-        }
-    }
-
-    fn pull(&mut self, project: &mut Project<'_>, node: &Node) {
-        let Some(policy) = project.reader.text(node) else { return };
-        match policy.text.as_str() {
-            "missing" | "if_not_present" => {}
-            "never" => self.table.set("pull", "never", &policy.at),
-            _ => project.reader.lacks(
-                "pull_policy",
-                &policy.at,
-                "an image is pulled where it is missing: another one is another digest",
-            ),
         }
     }
 
@@ -278,15 +204,6 @@ impl Service<'_> {
             let upper = name.text.to_uppercase();
             self.table.add(key, upper.strip_prefix("CAP_").unwrap_or(&upper), &name.at);
         }
-    }
-
-    fn restart(&mut self, project: &mut Project<'_>, node: &Node) {
-        let Some(policy) = project.reader.text(node) else { return };
-        let (name, count) = policy.text.split_once(':').unwrap_or((&policy.text, ""));
-        if !count.is_empty() {
-            project.reader.lacks("restart", &policy.at, "the engine goes on trying without end");
-        }
-        self.table.set("restart", name, &policy.at);
     }
 
     fn depends_on(&mut self, project: &mut Project<'_>, node: &Node) {
@@ -335,8 +252,13 @@ impl Service<'_> {
     pub(super) fn need(&mut self, project: &mut Project<'_>, name: &Text, optional: bool) {
         match project.service(&name.text) {
             Some(service) => {
-                for container in project.container_names(&name.text, &service) {
-                    self.table.add("needs", format!("container:{container}"), &name.at);
+                let needed = match project.setting.target {
+                    Target::Engine { .. } => project.container_names(&name.text, &service),
+                    Target::Swarm => vec![project.stacked(&name.text)],
+                };
+                for needed in needed {
+                    let kind = project.setting.target.kind();
+                    self.table.add("needs", format!("{kind}:{needed}"), &name.at);
                 }
             }
             None if optional => {}
@@ -351,21 +273,6 @@ impl Service<'_> {
                 };
                 project.reader.report(&name.at, problem.remedy(remedy));
             }
-        }
-    }
-
-    fn links(&mut self, project: &mut Project<'_>, node: &Node) {
-        for link in project.reader.texts(node) {
-            let (service, alias) = link.text.split_once(':').unwrap_or((&link.text, ""));
-            let service = Text { text: service.to_owned(), at: link.at.clone() };
-            if !alias.is_empty() && alias != service.text {
-                project.reader.lacks(
-                    "links",
-                    &link.at,
-                    format!("give {} the alias {alias} under its own `networks`", service.text),
-                );
-            }
-            self.need(project, &service, false);
         }
     }
 

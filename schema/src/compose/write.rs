@@ -7,7 +7,10 @@ use crate::{
     document::table::Table as _,
     language::{
         documents::Resources,
-        kinds::{ContainerTable, DirectoryTable, FileTable, NetworkTable, VolumeTable},
+        kinds::{
+            ConfigTable, ContainerTable, DirectoryTable, FileTable, NetworkTable, SecretObjectTable,
+            ServiceTable, VolumeTable,
+        },
     },
     text::quote,
 };
@@ -42,6 +45,9 @@ fn order(kind: &str) -> Vec<&'static str> {
         "network" => NetworkTable::fields(),
         "volume" => VolumeTable::fields(),
         "container" => ContainerTable::fields(),
+        "service" => ServiceTable::fields(),
+        "config" => ConfigTable::fields(),
+        "secret" => SecretObjectTable::fields(),
         _ => Vec::new(),
     };
     fields.into_iter().map(|field| field.name).collect()

@@ -3,8 +3,8 @@
 use super::{
     kinds::{
         ComposeTable, ConfigTable, ContainerTable, DirectoryTable, FileTable, HealthTable, ImageTable,
-        NetworkTable, NodeTable, PackageTable, RegistryTable, SecretObjectTable, ServiceTable, SymlinkTable,
-        UnitTable, VolumeTable,
+        NetworkTable, NodeTable, PackageTable, RegistryTable, SecretObjectTable, ServiceTable, StackTable,
+        SymlinkTable, UnitTable, VolumeTable,
     },
     values::PackageName,
     variables::{AgeKey, Parameter, StatusKey, Variable},
@@ -53,6 +53,8 @@ table! {
         registry: Map<RegistryName, RegistryTable>,
         /// Compose files, by their projects' names.
         compose: Map<ObjectName, ComposeTable>,
+        /// Compose files in a Swarm, by the names of their stacks.
+        stack: Map<ObjectName, StackTable>,
     }
 }
 

@@ -156,8 +156,11 @@ fn bodies(resources: &Resources, library: &mut Library<'_>) -> Vec<Problem> {
     let services = resources.service.iter().flat_map(|services| services.value.0.values());
     let environments = environments.chain(services.filter_map(|service| service.value.env_file.as_ref()));
     let configs = resources.config.iter().flat_map(|configs| configs.value.0.values());
-    let projects: Vec<_> = resources.compose.iter().flat_map(|projects| projects.value.0.values()).collect();
-    let variables = projects.iter().filter_map(|project| project.value.env_file.as_ref());
+    let projects = resources.compose.iter().flat_map(|projects| projects.value.0.values());
+    let stacks = resources.stack.iter().flat_map(|stacks| stacks.value.0.values());
+    let stacks = stacks.map(|stack| &stack.value.project);
+    let projects: Vec<_> = projects.map(|project| &project.value.project).chain(stacks).collect();
+    let variables = projects.iter().filter_map(|project| project.env_file.as_ref());
     let all: Vec<&Body> = files
         .chain(environments.map(|file| &file.value))
         .chain(configs.map(|config| &config.value.body))
@@ -169,7 +172,7 @@ fn bodies(resources: &Resources, library: &mut Library<'_>) -> Vec<Problem> {
     let place = |named: &Located<RelativePath>, library: &Library<'_>| -> (String, Span) {
         (format!("{}{}", base(library.path(named.at)), named.value.as_str()), named.at)
     };
-    for path in projects.iter().filter_map(|project| project.value.source.as_ref()) {
+    for path in projects.iter().filter_map(|project| project.source.as_ref()) {
         let (path, at) = place(path, library);
         if let Err(problem) = library.file(&path) {
             problems.push(problem.at(library.locate(at)));

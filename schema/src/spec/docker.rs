@@ -309,6 +309,26 @@ pub struct Mount {
     /// Whether mounts beneath a path of the host are seen on the other side; `None` leaves it to the engine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub propagation: Option<Propagation>,
+    /// What drives a volume that is made where it is missing; `None` for the engine's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// The driver's options.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
+}
+
+impl Mount {
+    /// A mount of which nothing else is said.
+    pub const fn of(source: MountSource) -> Self {
+        Self {
+            source,
+            read_only: false,
+            create: false,
+            propagation: None,
+            driver: None,
+            options: BTreeMap::new(),
+        }
+    }
 }
 
 /// Whether mounts that are made beneath a mount are seen on its other side; see `mount_namespaces(7)`.

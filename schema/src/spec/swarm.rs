@@ -11,6 +11,15 @@ use serde::{Deserialize, Serialize};
 use super::{Content, Ensure, Healthcheck, Limits, Logging, Mount, Port, SecretReference, Ulimit};
 use crate::{AbsolutePath, FileMode, ImageReference, ObjectName};
 
+/// A compose file in a Swarm. What it declares are resources of their own; it only looks after what it does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackSpec {
+    /// The stack's name.
+    pub name: ObjectName,
+    /// Services of the file that no active profile has: they are left alone.
+    pub asleep: BTreeSet<String>,
+}
+
 /// A service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceSpec {

@@ -183,6 +183,7 @@ fn every_default_is_what_it_says() {
         (KindName::Config, "shop", "content = \"x\"\n"),
         (KindName::Node, "web-1", ""),
         (KindName::Compose, "shop", "source = \"compose.yaml\"\n"),
+        (KindName::Stack, "shop", "source = \"compose.yaml\"\n"),
     ];
     let schema = json_schema::host();
     for (kind, name, fields) in minimal {

@@ -208,21 +208,29 @@ pub enum Import {
 
 /// Write a compose file as TOML
 ///
-/// Prints containers, networks, volumes and the files that they mount, once and for all, for who wants to leave the compose
-/// file behind. Comments say what has no equivalent and what became of it. To keep the compose file as it is, declare it as
-/// a resource of the kind compose instead.
+/// Prints containers, networks, volumes and the files that they mount, or with --stack the services, networks, configs and
+/// secrets of a Swarm, once and for all, for who wants to leave the compose file behind. Comments say what has no
+/// equivalent and what became of it. To keep the compose file as it is, declare it as a resource of the kind compose or
+/// stack instead.
 #[derive(Debug, Args)]
 #[command(after_long_help = "  holdfast import compose compose.yaml
       Print the services of ./compose.yaml, with the variables of ./.env if there is one.
 
   holdfast import compose shop/compose.yaml --profile search --directory /opt/shop
-      Take in the services of a profile too, and put what ./shop holds below /opt/shop.")]
+      Take in the services of a profile too, and put what ./shop holds below /opt/shop.
+
+  holdfast import compose --stack stack.yaml
+      Print what `docker stack deploy` would make of ./stack.yaml.")]
 pub struct ImportCompose {
     /// The compose file
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// The project's name [default: the file's own `name`, else that of its directory]
+    /// Take the file as that of a stack, for a Swarm
+    #[arg(long, conflicts_with = "directory")]
+    pub stack: bool,
+
+    /// The project's name, or the stack's [default: the file's own `name`, else that of its directory]
     #[arg(long, value_name = "NAME")]
     pub name: Option<ObjectName>,
 

@@ -35,12 +35,13 @@ pub(crate) fn run(arguments: &ImportCompose, context: &Context) -> Result<Exit, 
         project: arguments.name.clone(),
         beside: beside.file_name().and_then(|name| name.to_str()).unwrap_or_default(),
         directory: arguments.directory.clone(),
+        stack: arguments.stack,
         variables: variables.as_ref().map(|(name, text)| (name.as_str(), text.as_str())),
         profiles: arguments.profiles.iter().cloned().collect(),
     });
     match imported {
         Ok(imported) => {
-            context.output.contents(document(path, &imported).as_bytes())?;
+            context.output.contents(document(path, arguments.stack, &imported).as_bytes())?;
             let lacking = imported.notes.iter().filter(|note| note.matters).count();
             if lacking > 0 {
                 let what = if lacking == 1 { "1 thing has" } else { &format!("{lacking} things have") };
@@ -76,8 +77,9 @@ fn variables(
 }
 
 /// The resources under comments that tell what is not in them.
-fn document(path: &str, imported: &Imported) -> String {
-    let mut lines = vec![format!("# What {path} declares, as `holdfast import compose` wrote it.")];
+fn document(path: &str, stack: bool, imported: &Imported) -> String {
+    let command = if stack { "holdfast import compose --stack" } else { "holdfast import compose" };
+    let mut lines = vec![format!("# What {path} declares, as `{command}` wrote it.")];
     let mut list = |title: &str, matters: bool| {
         let notes: Vec<&Note> = imported.notes.iter().filter(|note| note.matters == matters).collect();
         if !notes.is_empty() {

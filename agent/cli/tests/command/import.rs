@@ -36,6 +36,32 @@ fn a_compose_file_becomes_a_document() {
 }
 
 #[test]
+fn a_stack_file_becomes_a_document() {
+    let scene = Scene::new();
+    scene.write("shop/web.conf", "listen 80\n");
+    scene.write(
+        "shop/stack.yaml",
+        "services:\n  web:\n    image: nginx:1.27\n    container_name: web\n    configs: [site]\n    ports: ['80:80']\n    deploy:\n      \
+         replicas: 2\nconfigs:\n  site:\n    file: web.conf\n",
+    );
+    let printed = scene.holdfast(&["import", "compose", "--stack", "shop/stack.yaml"]).expect(0);
+    assert!(printed.error.contains("1 thing has no equivalent"), "{}", printed.error);
+    for line in [
+        "#   stack.yaml:4:5 container_name: ",
+        "[service.shop_web]\nimage = \"nginx:1.27\"\nreplicas = 2\nports = [\"80:80\"]\n",
+        "configs.shop_site = { target = \"/site\" }\n",
+        "[config.shop_site]\nsource = \"web.conf\"\n",
+        "[network.shop_default]\ndriver = \"overlay\"\n",
+    ] {
+        assert!(printed.out.contains(line), "{line:?} is not in:\n{}", printed.out);
+    }
+    scene.write("fleet.toml", "[docker]\nallow_tags = true\n");
+    let printed = scene.holdfast(&["import", "compose", "--stack", "shop/stack.yaml"]).expect(0);
+    scene.write("hosts/web-1.toml", &printed.out);
+    scene.holdfast(&["check"]).expect(0);
+}
+
+#[test]
 fn what_is_wrong_with_a_compose_file_is_told_with_its_place() {
     let scene = Scene::new();
     scene.write("compose.yaml", "services:\n  web:\n    image: nginx:${VERSION:?which one}\n");

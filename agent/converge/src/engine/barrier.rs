@@ -79,6 +79,8 @@ impl Barrier {
                 | DockerAction::RemoveConfig { .. }
                 | DockerAction::CreateSecret { .. }
                 | DockerAction::RemoveSecret { .. }
+                | DockerAction::LabelConfig { .. }
+                | DockerAction::LabelSecret { .. }
                 | DockerAction::UpdateNode { .. } => None,
             },
             Action::WriteFile { .. }

@@ -156,6 +156,14 @@ impl<H: Read> Read for Foresight<'_, H> {
         self.host.network(name).await
     }
 
+    async fn labelled_networks(
+        &self,
+        label: &str,
+        value: &str,
+    ) -> Result<BTreeMap<String, NetworkNow>, HostError> {
+        self.host.labelled_networks(label, value).await
+    }
+
     async fn network_users(&self, name: &str) -> Result<BTreeSet<String>, HostError> {
         let mut users = self.host.network_users(name).await?;
         users.retain(|user| !self.stopped.borrow().contains(user));

@@ -319,6 +319,14 @@ impl Read for FakeHost {
         self.look().docker.network(name)
     }
 
+    async fn labelled_networks(
+        &self,
+        label: &str,
+        value: &str,
+    ) -> Result<BTreeMap<String, NetworkNow>, HostError> {
+        self.look().docker.labelled_networks(label, value)
+    }
+
     async fn network_users(&self, name: &str) -> Result<BTreeSet<String>, HostError> {
         self.look().docker.network_users(name)
     }

@@ -170,6 +170,14 @@ impl<H: Read> Read for Faulty<'_, H> {
         self.call()?;
         self.host.network(name).await
     }
+    async fn labelled_networks(
+        &self,
+        label: &str,
+        value: &str,
+    ) -> Result<BTreeMap<String, NetworkNow>, HostError> {
+        self.call()?;
+        self.host.labelled_networks(label, value).await
+    }
     async fn network_users(&self, name: &str) -> Result<BTreeSet<String>, HostError> {
         self.call()?;
         self.host.network_users(name).await

@@ -358,6 +358,14 @@ impl Read for ReadOnlyHost {
         Box::pin(self.docker()?.network(name)).await
     }
 
+    async fn labelled_networks(
+        &self,
+        label: &str,
+        value: &str,
+    ) -> Result<BTreeMap<String, NetworkNow>, HostError> {
+        Box::pin(self.docker()?.labelled_networks(label, value)).await
+    }
+
     async fn network_users(&self, name: &str) -> Result<BTreeSet<String>, HostError> {
         Box::pin(self.docker()?.network_users(name)).await
     }
@@ -466,6 +474,14 @@ impl Read for LocalHost {
 
     async fn network(&self, name: &str) -> Result<Option<NetworkNow>, HostError> {
         self.read.network(name).await
+    }
+
+    async fn labelled_networks(
+        &self,
+        label: &str,
+        value: &str,
+    ) -> Result<BTreeMap<String, NetworkNow>, HostError> {
+        self.read.labelled_networks(label, value).await
     }
 
     async fn network_users(&self, name: &str) -> Result<BTreeSet<String>, HostError> {

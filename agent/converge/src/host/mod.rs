@@ -112,6 +112,13 @@ pub trait Read {
     /// A network of the Docker engine by its name, from one list of all.
     async fn network(&self, name: &str) -> Result<Option<NetworkNow>, HostError>;
 
+    /// The networks that carry this label with this value, by their names, from one list of all.
+    async fn labelled_networks(
+        &self,
+        label: &str,
+        value: &str,
+    ) -> Result<BTreeMap<String, NetworkNow>, HostError>;
+
     /// The names of the containers that are in a network, running or not.
     async fn network_users(&self, name: &str) -> Result<BTreeSet<String>, HostError>;
 

@@ -3,14 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use holdfast_schema::ResourceId;
+use serde_json::{Value, json};
+
 use super::{
     Fate, Refusal, Subject, docker, service,
     swarm::{self, Part},
 };
 use crate::{
-    host::{Expected, HostError, ObjectNow, Read, SwarmObject},
+    host::{CONFIG_LABEL, Expected, HostError, ObjectNow, Read, SwarmObject},
     ledger::Lesson,
-    plan::{Disruption, DockerAction, Step},
+    plan::{Difference, Disruption, DockerAction, Step},
 };
 
 /// What can be seen of everything that was made for one resource.
@@ -51,13 +54,28 @@ pub(super) async fn observe<S>(
     Ok(Generations { part, current, now, used })
 }
 
-/// `create` makes the wanted one by its name; `remove` takes another away, and is told whether that was replaced.
+/// What can be done about one.
+pub(super) struct Acts<C, L, R> {
+    /// Makes the wanted one by its name.
+    pub(super) create: C,
+    /// Gives it other labels.
+    pub(super) label: L,
+    /// Takes another away; is told whether that was replaced.
+    pub(super) remove: R,
+}
+
+/// `labels` are the author's own, `all` has Holdfast's with them.
 pub(super) fn plan<S>(
     subject: &Subject<'_, S>,
     seen: &Generations,
-    create: impl FnOnce(String) -> Option<DockerAction>,
-    remove: impl Fn(String, bool) -> DockerAction,
+    labels: Option<(&BTreeMap<String, String>, Value)>,
+    acts: Acts<
+        impl FnOnce(String) -> Option<DockerAction>,
+        impl FnOnce(String, Value) -> DockerAction,
+        impl Fn(String, bool) -> DockerAction,
+    >,
 ) -> Result<Vec<Step>, Refusal> {
+    let Acts { create, label, remove } = acts;
     if let Some(by) = seen.part.other()
         && (subject.want.is_some() || !seen.now.is_empty())
     {
@@ -71,6 +89,12 @@ pub(super) fn plan<S>(
     {
         steps.push(step(action, docker::difference("content", seen.found(), name)));
     }
+    if let Some((name, found)) = seen.current.as_ref().and_then(|name| seen.now.get_key_value(name))
+        && let Some((own, all)) = labels
+        && let Some((because, all)) = relabelled(subject.id, found, own, all)
+    {
+        steps.push(step(label(name.clone(), all), because));
+    }
     if subject.around.in_force {
         for name in seen.old().filter(|name| !seen.used.contains(*name)) {
             let action = remove(name.clone(), seen.current.is_some());
@@ -78,6 +102,27 @@ pub(super) fn plan<S>(
         }
     }
     Ok(steps)
+}
+
+/// The labels that one should have instead of those that it has, and what differs.
+fn relabelled(
+    id: &ResourceId,
+    found: &ObjectNow,
+    own: &BTreeMap<String, String>,
+    all: Value,
+) -> Option<(Difference, Value)> {
+    let ours = docker::is_ours(id, &found.labels);
+    if let Some((name, from, to)) = docker::lacking(own, &found.labels) {
+        let because = docker::difference(&format!("labels.{name}"), from.unwrap_or("none"), to);
+        let kept = found.labels.iter().chain(own).map(|(name, text)| (name.clone(), json!(text)));
+        return Some((because, if ours { all } else { Value::Object(kept.collect()) }));
+    }
+    let digest = all.get(CONFIG_LABEL).and_then(Value::as_str);
+    let form = |digest: &str| digest.split(':').next().map(str::to_owned);
+    let before = found.labels.get(CONFIG_LABEL).map(String::as_str);
+    // Another version of Holdfast takes other digests, which say nothing.
+    let other = ours && before != digest && before.and_then(form) == digest.and_then(form);
+    other.then(|| (docker::difference("labels", "of another declaration", "of this one"), all))
 }
 
 pub(super) fn fate<S>(subject: &Subject<'_, S>, seen: &Generations) -> Fate {

@@ -36,6 +36,7 @@ mod refusal;
 pub(crate) mod registry;
 pub(crate) mod secret;
 pub(crate) mod service;
+pub(crate) mod stack;
 mod swarm;
 pub(crate) mod symlink;
 pub(crate) mod unit;
@@ -147,6 +148,7 @@ pub(crate) async fn examine(
         KindName::Node => look::<node::Node>(id, want, print, around, host).await,
         KindName::Registry => look::<registry::Registry>(id, want, print, around, host).await,
         KindName::Compose => look::<compose::Compose>(id, want, print, around, host).await,
+        KindName::Stack => look::<stack::Stack>(id, want, print, around, host).await,
     }
 }
 

@@ -144,6 +144,21 @@ pub enum DockerAction {
         /// Whether another one has taken its place, so that nobody need be told.
         old: bool,
     },
+    /// Changes the labels of a config of the Swarm. They stay when its revision is taken back, until the next pass of the one
+    /// that holds then.
+    LabelConfig {
+        /// Its own name.
+        name: String,
+        /// All its labels.
+        labels: Value,
+    },
+    /// Changes the labels of a secret of the Swarm, as of a config.
+    LabelSecret {
+        /// Its own name.
+        name: String,
+        /// All its labels.
+        labels: Value,
+    },
     /// Changes the labels and the availability of a node of the Swarm.
     UpdateNode {
         /// Its host name.
@@ -216,6 +231,8 @@ impl DockerAction {
             | Self::RemoveConfig { .. }
             | Self::CreateSecret { .. }
             | Self::RemoveSecret { .. }
+            | Self::LabelConfig { .. }
+            | Self::LabelSecret { .. }
             | Self::UpdateNode { .. } => None,
         }
     }
@@ -232,6 +249,8 @@ impl DockerAction {
                 | Self::RemoveConfig { .. }
                 | Self::CreateSecret { .. }
                 | Self::RemoveSecret { .. }
+                | Self::LabelConfig { .. }
+                | Self::LabelSecret { .. }
                 | Self::UpdateNode { .. }
         )
     }

@@ -2,7 +2,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_schema::{
     ResourceId,
-    spec::{ContainerConfig, ContainerSpec, Ensure, Limits, Mount, MountSource, Pull, Restart, Spec},
+    spec::{
+        ContainerConfig, ContainerSpec, Ensure, Limits, Mount, MountSource, Pull, Restart, ServiceConfig,
+        ServiceSpec, Spec, VolumeSpec,
+    },
 };
 
 use super::{Ceiling, is_at_or_below};
@@ -13,7 +16,7 @@ fn a_container_reaches_what_lies_below_its_mounts() {
     let id: ResourceId = "container:shop".parse().unwrap();
     let refuses = |path: &str, read_only| {
         let source = MountSource::Bind(path.parse().unwrap());
-        let mount = Mount { source, read_only, create: false, propagation: None };
+        let mount = Mount { read_only, ..Mount::of(source) };
         let spec = Spec::Container(Box::new(ContainerSpec {
             name: "shop".parse().unwrap(),
             ensure: Ensure::Present,
@@ -35,6 +38,40 @@ fn a_container_reaches_what_lies_below_its_mounts() {
     {
         assert_eq!(refuses(path, false), refused, "{path}");
         assert!(!refuses(path, true), "{path}");
+    }
+}
+
+#[test]
+fn so_do_services_and_volumes_that_stand_for_a_directory() {
+    let ceiling = Ceiling::parse("forbidden = [\"/etc/ssh\"]").unwrap();
+    let options = |device: &str| {
+        BTreeMap::from(
+            [("o", "bind"), ("device", device)].map(|(name, text)| (name.to_owned(), text.to_owned())),
+        )
+    };
+    let service = |mount: Mount| {
+        let config = ServiceConfig {
+            mounts: BTreeMap::from([("/mnt".parse().unwrap(), mount)]),
+            ..ServiceConfig::default()
+        };
+        let healthy_within = std::time::Duration::from_mins(1);
+        let name = "shop".parse().unwrap();
+        let spec = ServiceSpec { name, ensure: Ensure::Present, config, healthy_within };
+        ceiling.refuses(&"service:shop".parse().unwrap(), &Spec::Service(Box::new(spec))).is_some()
+    };
+    for (path, refused) in [("/etc/ssh", true), ("/etc", true), ("/", true), ("/srv", false)] {
+        assert_eq!(service(Mount::of(MountSource::Bind(path.parse().unwrap()))), refused, "{path}");
+        let volume = Mount::of(MountSource::Volume("data".parse().unwrap()));
+        assert_eq!(service(Mount { options: options(path), ..volume }), refused, "{path}");
+        let volume = VolumeSpec {
+            name: "data".parse().unwrap(),
+            ensure: Ensure::Present,
+            driver: None,
+            options: options(path),
+            labels: BTreeMap::new(),
+        };
+        let id = "volume:data".parse().unwrap();
+        assert_eq!(ceiling.refuses(&id, &Spec::Volume(volume)).is_some(), refused, "{path}");
     }
 }
 

@@ -1,11 +1,13 @@
 //! `[compose.NAME]`: a compose file as it is, on one engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{list, texts, value};
 use crate::{
     AbsolutePath, ContentSource as _, KindName, ObjectName, Problem, ResourceId,
-    compose::{Setting, Table, Translation, Variables, default_directory, environment_file, translate},
+    compose::{
+        Setting, Table, Target, Translation, Variables, default_directory, environment_file, translate,
+    },
     document::{
         decode::Decoder,
         duration::Wait,
@@ -27,11 +29,8 @@ use crate::{
 };
 
 table! {
-    /// A compose file of the repository as it is, by its project's name. Its services, networks and volumes become containers,
-    /// networks and volumes as if they were declared one by one, and what it mounts of the repository becomes files: see
-    /// COMPOSE FILES. A project of that name that is there is taken over: what does not differ stays as it is, and containers of
-    /// services that the file does not have are removed.
-    pub(crate) struct ComposeTable {
+    /// What a compose file is taken from, whatever it is for.
+    pub(crate) struct ProjectTable {
         /// The compose file. The path is relative to the role's directory or, outside of roles, to the repository's root.
         source: RelativePath,
         /// Values for the variables of the file, by their names.
@@ -41,14 +40,25 @@ table! {
         env_file: Body,
         /// Which profiles are active.
         profiles: List<Word> = "[]",
-        /// Secrets of the fleet that stand for those of the file, by the names that the file gives them: see SECRETS. One that is
-        /// not listed is a file of the repository, which everybody can read.
+        /// Secrets of the fleet that stand for those of the file, by the names that the file gives them: see SECRETS. For one
+        /// that is not listed, `compose` takes the file of the repository, which everybody can read, and `stack` the fleet's
+        /// secret of the same name.
         secrets: Map<OptionName, SecretName>,
-        /// Where on the host the paths begin that the file writes as relative ones. By default `/srv/NAME`.
-        directory: AbsolutePath,
         /// Keys of the file that have no equivalent, such as `build`, and that are to be left aside. Without this each of them is
         /// an error.
         ignore: List<Word> = "[]",
+    }
+}
+
+table! {
+    /// A compose file of the repository as it is, by its project's name. Its services, networks and volumes become containers,
+    /// networks and volumes as if they were declared one by one, and what it mounts of the repository becomes files: see
+    /// COMPOSE FILES. A project of that name that is there is taken over: what does not differ stays as it is, and containers of
+    /// services that the file does not have are removed.
+    pub(crate) struct ComposeTable {
+        before project: ProjectTable,
+        /// Where on the host the paths begin that the file writes as relative ones. By default `/srv/NAME`.
+        directory: AbsolutePath,
         /// Where the images may come from.
         pull: Pull = "\"missing\"",
         /// How long a container with a health check may take after a start until it is healthy.
@@ -66,6 +76,36 @@ impl Declared for ComposeTable {
     }
 
     fn spec(&self, name: &ObjectName, at: Span, build: &mut Build<'_, '_>) -> Option<Spec> {
+        let directory = match &self.directory {
+            Some(directory) => directory.value.clone(),
+            None => default_directory(name).map_err(|problem| build.report(at, problem)).ok()?,
+        };
+        let target = Target::Engine { directory: &directory };
+        let expanded = Expanded { of: ResourceId::new(Self::KIND, name.as_str()), common: &self.common };
+        let asleep =
+            self.project.expand(name, at, target, expanded, build, |resources| self.complete(resources))?;
+        Some(Spec::Compose(ComposeSpec { name: name.clone(), asleep }))
+    }
+}
+
+/// What a compose file is expanded for.
+pub(super) struct Expanded<'e> {
+    pub(super) of: ResourceId,
+    pub(super) common: &'e Common,
+}
+
+impl ProjectTable {
+    /// Turns the file into the resources that it stands for, once `complete` has added what is said of all of them. Gives the
+    /// services that no active profile has.
+    pub(super) fn expand(
+        &self,
+        name: &ObjectName,
+        at: Span,
+        target: Target<'_>,
+        expanded: Expanded<'_>,
+        build: &mut Build<'_, '_>,
+        complete: impl FnOnce(&mut Table),
+    ) -> Option<BTreeSet<String>> {
         let Some(path) = &self.source else {
             let problem = Problem::new("E_MISSING_KEY", format!("nothing says which compose file {name} is"));
             build.report(at, problem.remedy("set `source`"));
@@ -81,16 +121,12 @@ impl Declared for ComposeTable {
         };
         let folder = path.value.rfind('/').and_then(|end| path.value.get(..=end)).unwrap_or("");
         let variables = self.variables(folder, build)?;
-        let directory = match &self.directory {
-            Some(directory) => directory.value.clone(),
-            None => default_directory(name).map_err(|problem| build.report(at, problem)).ok()?,
-        };
         let secrets = self.secrets.iter().flat_map(|secrets| &secrets.value.0);
         let Translation { mut resources, problems, notes, asleep } = translate(
             &source,
             &Setting {
                 project: name,
-                directory: &directory,
+                target,
                 repository: build.library.repository(),
                 folder,
                 variables: &variables,
@@ -109,18 +145,12 @@ impl Declared for ComposeTable {
                 .at(note.at)
                 .remedy(format!("to do without it, add it to the resource: ignore = [{:?}]", note.what))
         }));
-        self.complete(&mut resources);
+        complete(&mut resources);
         let resources = decode(&source, &resources, build);
-        build.expansions.push(Expansion {
-            of: ResourceId::new(Self::KIND, name.as_str()),
-            common: self.common.clone(),
-            resources,
-        });
-        Some(Spec::Compose(ComposeSpec { name: name.clone(), asleep }))
+        build.expansions.push(Expansion { of: expanded.of, common: expanded.common.clone(), resources });
+        Some(asleep)
     }
-}
 
-impl ComposeTable {
     /// The values of the file's variables.
     fn variables(&self, folder: &str, build: &mut Build<'_, '_>) -> Option<Variables> {
         let (bytes, at) = if let Some(file) = &self.env_file {
@@ -142,7 +172,9 @@ impl ComposeTable {
         variables.extend(texts(self.variables.as_ref()));
         Some(variables)
     }
+}
 
+impl ComposeTable {
     /// Adds to every container what the resource says of all.
     fn complete(&self, resources: &mut Table) {
         let containers = resources.tables.get_mut("container").map(|(_, all)| &mut all.tables);

@@ -40,6 +40,10 @@ table! {
         create: bool = "false",
         /// Whether mounts that are made later beneath a `bind` are seen on the other side. By default they are not.
         propagation: Propagation,
+        /// The driver of a `volume` that is made where it is missing; `local` where nothing is said.
+        driver: Word,
+        /// The driver's options, by their names.
+        options: Map<OptionName, String>,
     }
     one_of [["volume", "bind", "tmpfs"]]
 }
@@ -350,7 +354,8 @@ pub(super) fn mounts(
 ) -> BTreeMap<AbsolutePath, Mount> {
     let mut mounts = BTreeMap::new();
     for (path, mount) in table.into_iter().flat_map(|mounts| &mounts.value.0) {
-        let MountTable { volume, bind, tmpfs, read_only, create, propagation } = &mount.value;
+        let MountTable { volume, bind, tmpfs, read_only, create, propagation, driver, options } =
+            &mount.value;
         let source = volume.as_ref().map(|volume| MountSource::Volume(volume.value.clone()));
         let source = source.or_else(|| bind.as_ref().map(|path| MountSource::Bind(path.value.clone())));
         let source = source.or_else(|| tmpfs.as_ref().map(|size| MountSource::Tmpfs(size.value.0)));
@@ -364,6 +369,8 @@ pub(super) fn mounts(
             read_only: value(read_only.as_ref()).unwrap_or_default(),
             create: value(create.as_ref()).unwrap_or_default(),
             propagation: value(propagation.as_ref()),
+            driver: string(driver.as_ref()),
+            options: texts(options.as_ref()),
         };
         mounts.insert(path.clone(), mount);
     }

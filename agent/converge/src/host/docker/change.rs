@@ -119,6 +119,8 @@ impl Docker {
             | DockerAction::RemoveConfig { .. }
             | DockerAction::CreateSecret { .. }
             | DockerAction::RemoveSecret { .. }
+            | DockerAction::LabelConfig { .. }
+            | DockerAction::LabelSecret { .. }
             | DockerAction::UpdateNode { .. } => Ok(()),
         }
     }

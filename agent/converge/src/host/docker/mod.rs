@@ -202,6 +202,18 @@ impl Docker {
         Ok(self.all_networks().await?.get(name).cloned())
     }
 
+    /// The networks that carry a label with a value.
+    pub(super) async fn labelled_networks(
+        &self,
+        label: &str,
+        value: &str,
+    ) -> Result<BTreeMap<String, NetworkNow>, HostError> {
+        let networks = self.all_networks().await?;
+        let has = |network: &NetworkNow| network.labels.get(label).is_some_and(|found| found == value);
+        let found = networks.iter().filter(|(_, network)| has(network));
+        Ok(found.map(|(name, network)| (name.clone(), network.clone())).collect())
+    }
+
     async fn all_networks(&self) -> Result<Rc<BTreeMap<String, NetworkNow>>, HostError> {
         #[derive(Deserialize)]
         struct Listed {

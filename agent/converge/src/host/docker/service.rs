@@ -71,6 +71,8 @@ impl Docker {
                 let path = format!("/configs/{}", encode(name));
                 self.change(Method::DELETE, &path, None, None, &format!("remove the config {name}")).await
             }
+            DockerAction::LabelConfig { name, labels } => self.label(SwarmObject::Config, name, labels).await,
+            DockerAction::LabelSecret { name, labels } => self.label(SwarmObject::Secret, name, labels).await,
             DockerAction::UpdateNode { name, body } => {
                 let gone = || HostError::Changed { what: format!("the node {name}") };
                 let node = swarm.nodes.get(name).ok_or_else(gone)?;
@@ -93,6 +95,21 @@ impl Docker {
         let body = json!({ "Name": name, "Labels": labels, "Data": STANDARD.encode(bytes) });
         let path = format!("{}/create", object.path());
         self.change(Method::POST, &path, Some(&body), None, &format!("make the {} {name}", object.word()))
+            .await
+    }
+
+    /// Gives a config or secret other labels, which are all that can be changed of it.
+    async fn label(&self, object: SwarmObject, name: &str, labels: &Value) -> Result<(), HostError> {
+        let path = format!("{}/{}", object.path(), encode(name));
+        let now: Value = self.managed(&path).await?;
+        let (Some(id), Some(index)) =
+            (now.get("ID").and_then(Value::as_str), now.pointer("/Version/Index").and_then(Value::as_u64))
+        else {
+            return Err(HostError::Changed { what: format!("the {} {name}", object.word()) });
+        };
+        let path = format!("{}/{id}/update?version={index}", object.path());
+        let body = json!({ "Name": name, "Labels": labels });
+        self.change(Method::POST, &path, Some(&body), None, &format!("label the {} {name}", object.word()))
             .await
     }
 

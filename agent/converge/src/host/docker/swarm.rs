@@ -5,13 +5,14 @@ use std::{
     sync::Arc,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use holdfast_schema::Sha256;
 use hyper::{Method, StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
-    Docker, FAILED_LABEL, HostError,
+    Docker, FAILED_LABEL, HostError, RESOURCE_LABEL,
     client::{Refused, SLOWLY},
     now::or_default,
 };
@@ -98,6 +99,8 @@ pub struct ObjectNow {
     pub id: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// The digest of what a config holds that others made; the name of Holdfast's own tells as much.
+    pub content: Option<Sha256>,
 }
 
 impl SwarmNow {
@@ -217,7 +220,7 @@ impl SwarmObject {
         }
     }
 
-    pub(super) const ALL: [Self; 2] = [Self::Config, Self::Secret];
+    pub(crate) const ALL: [Self; 2] = [Self::Config, Self::Secret];
 
     /// For people.
     pub(super) fn word(self) -> &'static str {
@@ -290,6 +293,19 @@ struct ObjectSpec {
     name: String,
     #[serde(deserialize_with = "or_default")]
     labels: BTreeMap<String, String>,
+    /// In base64; of a secret it is never told.
+    #[serde(deserialize_with = "or_default")]
+    data: String,
+}
+
+impl ListedObject {
+    /// What it is, and its name.
+    fn read(self) -> (String, ObjectNow) {
+        let ObjectSpec { name, labels, data } = self.spec;
+        let theirs = !data.is_empty() && !labels.contains_key(RESOURCE_LABEL);
+        let content = theirs.then(|| STANDARD.decode(data).ok()).flatten();
+        (name, ObjectNow { id: self.id, labels, content: content.map(|bytes| Sha256::of(&bytes)) })
+    }
 }
 
 impl ListedService {
@@ -436,8 +452,7 @@ impl Docker {
             return Ok(Arc::clone(known));
         }
         let listed: Vec<ListedObject> = self.managed(object.path()).await?;
-        let read = |one: ListedObject| (one.spec.name, ObjectNow { id: one.id, labels: one.spec.labels });
-        let told: Arc<BTreeMap<_, _>> = Arc::new(listed.into_iter().map(read).collect());
+        let told: Arc<BTreeMap<_, _>> = Arc::new(listed.into_iter().map(ListedObject::read).collect());
         self.objects.borrow_mut().insert(object, Arc::clone(&told));
         Ok(told)
     }

@@ -181,7 +181,7 @@ fn engine_one_life_of_a_container() {
     want.networks = [front.clone()].into();
     want.limits = Limits { memory: Some(64 << 20), nano_cpus: Some(500_000_000), pids: Some(50) };
     want.restart = Restart::Always;
-    let mount = |source, read_only| Mount { source, read_only, create: false, propagation: None };
+    let mount = |source, read_only| Mount { read_only, ..Mount::of(source) };
     std::fs::create_dir(engine.root.path().join("bound")).unwrap();
     let bound = engine.root.path().join("bound").to_str().unwrap().parse().unwrap();
     want.config.mounts = [

@@ -88,6 +88,20 @@ impl FakeDocker {
         }))
     }
 
+    pub(super) fn labelled_networks(
+        &self,
+        label: &str,
+        value: &str,
+    ) -> Result<BTreeMap<String, NetworkNow>, HostError> {
+        let mut found = BTreeMap::new();
+        for name in self.networks.keys() {
+            found.extend(self.network(name)?.map(|now| (name.clone(), now)));
+        }
+        self.answers()?;
+        found.retain(|_, now| now.labels.get(label).is_some_and(|found| found == value));
+        Ok(found)
+    }
+
     pub(super) fn labelled_containers(
         &self,
         label: &str,

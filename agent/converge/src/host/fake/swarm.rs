@@ -171,7 +171,7 @@ impl FakeDocker {
             DockerAction::RemoveService { name } => drop(swarm.services.remove(name)),
             DockerAction::CreateConfig { name, labels, .. } => {
                 let labels = serde_json::from_value(labels.clone()).unwrap_or_default();
-                swarm.configs.insert(name.clone(), ObjectNow { id: format!("id-{made}"), labels });
+                swarm.configs.insert(name.clone(), object(made, labels));
             }
             DockerAction::RemoveConfig { name, .. } => {
                 if swarm.services.values().any(|service| service.uses(SwarmObject::Config).contains(name)) {
@@ -181,13 +181,21 @@ impl FakeDocker {
             }
             DockerAction::CreateSecret { name, labels, .. } => {
                 let labels = serde_json::from_value(labels.clone()).unwrap_or_default();
-                swarm.secrets.insert(name.clone(), ObjectNow { id: format!("id-{made}"), labels });
+                swarm.secrets.insert(name.clone(), object(made, labels));
             }
             DockerAction::RemoveSecret { name, .. } => {
                 if swarm.services.values().any(|service| service.uses(SwarmObject::Secret).contains(name)) {
                     return Err(refused(&format!("remove the secret {name}"), "it is in use"));
                 }
                 swarm.secrets.remove(name);
+            }
+            DockerAction::LabelConfig { name, labels } => {
+                let config = swarm.configs.get_mut(name).ok_or_else(|| changed(name))?;
+                config.labels = serde_json::from_value(labels.clone()).unwrap_or_default();
+            }
+            DockerAction::LabelSecret { name, labels } => {
+                let secret = swarm.secrets.get_mut(name).ok_or_else(|| changed(name))?;
+                secret.labels = serde_json::from_value(labels.clone()).unwrap_or_default();
             }
             DockerAction::UpdateNode { name, body } => {
                 let node = swarm.nodes.get_mut(name).ok_or_else(|| changed(name))?;
@@ -197,6 +205,11 @@ impl FakeDocker {
         }
         Ok(())
     }
+}
+
+/// A config or secret that Holdfast made.
+fn object(made: u64, labels: BTreeMap<String, String>) -> ObjectNow {
+    ObjectNow { id: format!("id-{made}"), labels, content: None }
 }
 
 /// A service whose tasks run.

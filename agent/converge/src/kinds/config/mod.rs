@@ -1,13 +1,13 @@
 //! A config of the Swarm.
 
 use holdfast_schema::{
-    Sha256,
+    ResourceId, Sha256,
     spec::{ConfigSpec, Ensure, Spec},
 };
 
 use super::{
     Fate, Kind, Refusal, Subject, docker,
-    generations::{self, Generations},
+    generations::{self, Acts, Generations},
     swarm,
 };
 use crate::{
@@ -29,18 +29,26 @@ impl Kind for Config {
     async fn observe(subject: &Subject<'_, ConfigSpec>, host: &impl Read) -> Result<Generations, HostError> {
         let part = generations::part(subject, host).await?;
         let want = subject.want.filter(|want| want.ensure == Ensure::Present);
-        let content = want.and_then(|want| want.content);
-        let current = content.map(|content| swarm::generation(subject.id, &content.sha256));
+        let current = match want.and_then(|want| want.content) {
+            Some(content) if part.sees() => Some(called(subject.id, &content.sha256, host).await?),
+            Some(content) => Some(swarm::generation(subject.id, &content.sha256)),
+            None => None,
+        };
         generations::observe(subject, SwarmObject::Config, part, current, host).await
     }
 
     fn plan(subject: &Subject<'_, ConfigSpec>, seen: &Generations) -> Result<Vec<Step>, Refusal> {
+        let labels = |want: &ConfigSpec| docker::labels(subject.id, want, &want.labels);
         let create = |name| {
             let want = subject.want?;
-            let labels = docker::labels(subject.id, want, &want.labels);
-            Some(DockerAction::CreateConfig { name, content: want.content?, labels })
+            Some(DockerAction::CreateConfig { name, content: want.content?, labels: labels(want) })
         };
-        generations::plan(subject, seen, create, |name, old| DockerAction::RemoveConfig { name, old })
+        let acts = Acts {
+            create,
+            label: |name, labels| DockerAction::LabelConfig { name, labels },
+            remove: |name, old| DockerAction::RemoveConfig { name, old },
+        };
+        generations::plan(subject, seen, subject.want.map(|want| (&want.labels, labels(want))), acts)
     }
 
     fn fate(subject: &Subject<'_, ConfigSpec>, seen: &Generations) -> Fate {
@@ -54,6 +62,15 @@ impl Kind for Config {
     fn fingerprint(_subject: &Subject<'_, ConfigSpec>, seen: &Generations) -> Sha256 {
         Sha256::of(seen.current.as_deref().unwrap_or_default().as_bytes())
     }
+}
+
+/// What a config with just this content is called in the Swarm. One of just the resource's name that others made, such as
+/// `docker stack deploy`, is taken as it is while it holds the same.
+pub(super) async fn called(id: &ResourceId, content: &Sha256, host: &impl Read) -> Result<String, HostError> {
+    let own = swarm::generation(id, content);
+    let all = host.objects(SwarmObject::Config).await?;
+    let theirs = all.get(&id.name).is_some_and(|found| found.content.as_ref() == Some(content));
+    Ok(if theirs && !all.contains_key(&own) { id.name.clone() } else { own })
 }
 
 #[cfg(test)]

@@ -159,3 +159,55 @@ fn without_a_swarm_or_a_leader_it_waits() {
     assert_eq!(FAILED_LABEL, "io.holdfast.failed");
     assert_eq!(store.ledger(), Ledger::default());
 }
+
+/// A config of just the resource's name, as `docker stack deploy` makes it.
+fn theirs(host: &FakeHost, text: &str) {
+    let content = Some(holdfast_schema::Sha256::of(text.as_bytes()));
+    let labels = [("com.docker.stack.namespace".to_owned(), "shop".to_owned())].into();
+    let config = crate::host::ObjectNow { id: "theirs".to_owned(), labels, content };
+    host.inner().docker.swarm.configs.insert("shop.conf".to_owned(), config);
+}
+
+#[test]
+fn one_of_others_that_holds_the_same_is_taken_as_it_is() {
+    let (mut scene, host, ledger) = (Scene::new(), FakeHost::new(), Ledger::default());
+    scene.config("shop.conf", "red");
+    theirs(&host, "red");
+    assert_eq!(planned(&scene, SHOP, &host, &ledger), "");
+    theirs(&host, "blue");
+    let plan = planned(&scene, SHOP, &host, &ledger);
+    assert!(plan.starts_with("make config shop.conf-"), "{plan}");
+}
+
+#[test]
+fn labels_are_put_right_and_those_of_others_stay() {
+    let (mut scene, host, mut store) = converged();
+    let name = names(&host).pop().unwrap();
+    scene.get(SHOP).as_config().labels.insert("team".to_owned(), "shop".to_owned());
+    assert_eq!(planned(&scene, SHOP, &host, &store.ledger()), format!("label config {name}"));
+    scene.pass(&host, &mut store);
+    let labels = |host: &FakeHost, name: &str| host.inner().docker.swarm.configs[name].labels.clone();
+    assert_eq!(labels(&host, &name)["team"], "shop");
+    assert_eq!(planned(&scene, SHOP, &host, &store.ledger()), "");
+    // Somebody changes one; the author takes one away.
+    host.inner()
+        .docker
+        .swarm
+        .configs
+        .get_mut(&name)
+        .unwrap()
+        .labels
+        .insert("team".to_owned(), "x".to_owned());
+    assert_eq!(planned(&scene, SHOP, &host, &store.ledger()), format!("label config {name}"));
+    scene.get(SHOP).as_config().labels.clear();
+    scene.pass(&host, &mut store);
+    assert!(!labels(&host, &name).contains_key("team"));
+
+    let (mut scene, host, mut store) = (Scene::new(), FakeHost::new(), MemoryStore::default());
+    scene.config("shop.conf", "red");
+    scene.get(SHOP).as_config().labels.insert("team".to_owned(), "shop".to_owned());
+    theirs(&host, "red");
+    scene.pass(&host, &mut store);
+    let found = labels(&host, "shop.conf");
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["com.docker.stack.namespace", "team"]);
+}

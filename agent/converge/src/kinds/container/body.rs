@@ -151,6 +151,11 @@ pub(in crate::kinds) fn mount(path: &str, mount: &Mount) -> Value {
     set(&mut body, "Source", source);
     let propagation = mount.propagation.map(|propagation| json!({ "Propagation": propagation.as_str() }));
     set(&mut body, "BindOptions", propagation);
+    if mount.driver.is_some() || !mount.options.is_empty() {
+        let name = mount.driver.as_deref().unwrap_or("local");
+        let driver = json!({ "Name": name, "Options": mount.options });
+        body.insert("VolumeOptions".to_owned(), json!({ "DriverConfig": driver }));
+    }
     Value::Object(body)
 }
 

@@ -205,7 +205,7 @@ fn full() -> ContainerSpec {
     };
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let set = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<BTreeSet<_>>();
-    let mount = |source, read_only| Mount { source, read_only, create: false, propagation: None };
+    let mount = |source, read_only| Mount { read_only, ..Mount::of(source) };
     want.networks = set(&["back", "front"]);
     want.config = ContainerConfig {
         entrypoint: Some(words(&["/init"])),

@@ -8,7 +8,7 @@ use holdfast_schema::{
 
 use super::{
     Fate, Kind, Refusal, Subject, docker,
-    generations::{self, Generations},
+    generations::{self, Acts, Generations},
     swarm::{self, Part},
 };
 use crate::{
@@ -53,14 +53,19 @@ impl Kind for Secret {
         if let Some(refused) = &seen.refused {
             return Err(refused.clone());
         }
+        let labels = |want: &SecretSpec| docker::labels(subject.id, &want.labels, &want.labels);
         let create = |name| {
             let want = subject.want?;
-            let labels = docker::labels(subject.id, &want.labels, &want.labels);
             let (resource, secret) = (subject.id.clone(), want.secret.clone()?);
-            Some(DockerAction::CreateSecret { name, resource, secret, labels })
+            Some(DockerAction::CreateSecret { name, resource, secret, labels: labels(want) })
         };
-        let remove = |name, old| DockerAction::RemoveSecret { name, old };
-        generations::plan(subject, &seen.generations, create, remove)
+        let acts = Acts {
+            create,
+            label: |name, labels| DockerAction::LabelSecret { name, labels },
+            remove: |name, old| DockerAction::RemoveSecret { name, old },
+        };
+        let wanted = subject.want.map(|want| (&want.labels, labels(want)));
+        generations::plan(subject, &seen.generations, wanted, acts)
     }
 
     fn fate(subject: &Subject<'_, SecretSpec>, seen: &Observed) -> Fate {

@@ -3,29 +3,25 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use holdfast_schema::{
-    KindName, ObjectName, ResourceId,
+    ObjectName, ResourceId,
     spec::{
-        Attached, EndpointMode, FailureAction, Limits, Port, ServiceConfig, ServiceMode, ServiceSpec, Spec,
+        Attached, EndpointMode, FailureAction, Limits, Port, ServiceConfig, ServiceMode, ServiceSpec,
         TaskRestart, UpdateOrder, UpdatePolicy,
     },
 };
 use serde_json::{Map, Value, json};
 
+use super::Kept;
 use crate::kinds::{
-    Around,
     container::body::{healthcheck, mount, set, some, some_set},
-    docker, swarm,
+    docker,
 };
 
 /// The service that is wanted, without its labels.
-pub(super) fn unlabelled(
-    want: &ServiceSpec,
-    around: &Around<'_>,
-    secrets: &BTreeMap<ObjectName, String>,
-) -> Value {
+pub(super) fn unlabelled(want: &ServiceSpec, kept: &Kept) -> Value {
     let config = &want.config;
     let mut template = Map::new();
-    template.insert("ContainerSpec".to_owned(), Value::Object(container(config, around, secrets)));
+    template.insert("ContainerSpec".to_owned(), Value::Object(container(config, kept)));
     let resources = [("Limits", &config.limits), ("Reservations", &config.reservations)];
     let resources: Map<_, _> = resources
         .into_iter()
@@ -38,7 +34,10 @@ pub(super) fn unlabelled(
     let network = |network: &String| {
         let mut body = Map::new();
         body.insert("Target".to_owned(), json!(network));
-        set(&mut body, "Aliases", some_set(&config.aliases));
+        // The nodes' own networks know no names.
+        if !["host", "bridge", "none"].contains(&network.as_str()) {
+            set(&mut body, "Aliases", some_set(&config.aliases));
+        }
         Value::Object(body)
     };
     set(&mut template, "Networks", some(config.networks.iter().map(network).collect::<Vec<_>>()));
@@ -67,11 +66,7 @@ pub(super) fn labelled(id: &ResourceId, want: &ServiceSpec, unlabelled: &Value) 
     body
 }
 
-fn container(
-    config: &ServiceConfig,
-    around: &Around<'_>,
-    secrets: &BTreeMap<ObjectName, String>,
-) -> Map<String, Value> {
+fn container(config: &ServiceConfig, kept: &Kept) -> Map<String, Value> {
     let mut body = Map::new();
     set(&mut body, "Image", config.image.as_ref().map(ToString::to_string));
     set(&mut body, "Command", config.entrypoint.as_ref());
@@ -92,10 +87,8 @@ fn container(
     set(&mut body, "Hosts", some(hosts.collect::<Vec<_>>()));
     let dns = some(config.dns.clone());
     set(&mut body, "DNSConfig", dns.map(|dns| json!({ "Nameservers": dns })));
-    let called = |name: &ObjectName| current(&ResourceId::new(KindName::Config, name.as_str()), around);
-    set(&mut body, "Configs", attached(&config.configs, "ConfigName", called));
-    let called = |name: &ObjectName| secrets.get(name).cloned().unwrap_or_else(|| name.to_string());
-    set(&mut body, "Secrets", attached(&config.secrets, "SecretName", called));
+    set(&mut body, "Configs", attached(&config.configs, "ConfigName", &kept.configs));
+    set(&mut body, "Secrets", attached(&config.secrets, "SecretName", &kept.secrets));
     set(&mut body, "Labels", Some(&config.container_labels).filter(|labels| !labels.is_empty()));
     set(&mut body, "Sysctls", Some(&config.sysctls).filter(|all| !all.is_empty()));
     set(&mut body, "CapabilityAdd", capabilities(&config.cap_add));
@@ -111,31 +104,21 @@ fn capabilities(names: &std::collections::BTreeSet<String>) -> Option<Vec<String
     some(names.iter().map(spell).collect())
 }
 
-/// Configs or secrets as files, by what they are called in the Swarm.
+/// Configs or secrets as files, by what they are called in the Swarm: one that is not declared just so.
 fn attached(
     all: &BTreeMap<ObjectName, Attached>,
     field: &str,
-    called: impl Fn(&ObjectName) -> String,
+    called: &BTreeMap<ObjectName, String>,
 ) -> Option<Vec<Value>> {
     let file = |(name, file): (&ObjectName, &Attached)| {
         json!({
             "File": {
                 "Name": file.target, "UID": file.uid.to_string(), "GID": file.gid.to_string(), "Mode": file.mode.bits(),
             },
-            field: called(name),
+            field: called.get(name).map_or(name.as_str(), String::as_str),
         })
     };
     some(all.iter().map(file).collect())
-}
-
-/// What a declared config is called in the Swarm; one that is not declared is called just so.
-fn current(id: &ResourceId, around: &Around<'_>) -> String {
-    match around.state.resources.get(id).map(|resource| &resource.spec) {
-        Some(Spec::Config(config)) => {
-            config.content.map_or_else(|| id.name.clone(), |content| swarm::generation(id, &content.sha256))
-        }
-        _ => id.name.clone(),
-    }
 }
 
 fn limited(limits: &Limits) -> Map<String, Value> {

@@ -206,12 +206,29 @@ fn mounted(item: &Value) -> (String, Value) {
     let read_only = item.get("ReadOnly").and_then(Value::as_bool).unwrap_or_default();
     let size = item.pointer("/TmpfsOptions/SizeBytes").cloned().unwrap_or_default();
     let propagation = item.pointer("/BindOptions/Propagation").cloned().unwrap_or_default();
-    let what = json!([of(item, "Type"), of(item, "Source"), read_only, size, propagation]);
+    let driver = item.pointer("/VolumeOptions/DriverConfig").map(|driver| {
+        let name = of(driver, "Name");
+        let options = driver.get("Options").filter(|options| !options.is_null()).cloned();
+        let name = if name.is_empty() { "local".to_owned() } else { name };
+        let options = options.unwrap_or_else(|| json!({}));
+        // Which is what there is where nothing is said.
+        (name != "local" || options != json!({})).then(|| json!([name, options]))
+    });
+    let what = json!([of(item, "Type"), of(item, "Source"), read_only, size, propagation, driver]);
     (of(item, "Target"), what)
 }
 
 fn file(item: &Value) -> (String, Value) {
     let name = item.get("ConfigName").or_else(|| item.get("SecretName")).cloned().unwrap_or_default();
     let target = item.pointer("/File/Name").and_then(Value::as_str).unwrap_or_default();
-    (target.to_owned(), json!([name, item.get("File")]))
+    let mut file = item.get("File").cloned().unwrap_or_default();
+    // A config without a directory lies in the root.
+    let target = match item.get("ConfigName") {
+        Some(_) if !target.starts_with('/') => format!("/{target}"),
+        _ => target.to_owned(),
+    };
+    if let Some(file) = file.as_object_mut() {
+        file.insert("Name".to_owned(), json!(target));
+    }
+    (target, json!([name, file]))
 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_schema::{
     KindName, ObjectName, ResourceId, Sha256,
-    spec::{SecretSpec, ServiceSpec, Spec},
+    spec::{ConfigSpec, SecretSpec, ServiceSpec, Spec},
 };
 
 use super::{
-    Around, Fate, Kind, Refusal, Subject, docker,
+    Around, Fate, Kind, Refusal, Subject, config, docker,
     swarm::{self, Part},
 };
 use crate::{
@@ -29,7 +29,13 @@ pub(crate) struct Observed {
     part: Part,
     /// `None` if there is none of the name, or only others know.
     now: Option<ServiceNow>,
-    /// What the declared secrets that it has are called in the Swarm.
+    kept: Kept,
+}
+
+/// What the declared configs and secrets that a service has are called in the Swarm.
+#[derive(Debug, Default, PartialEq)]
+struct Kept {
+    configs: BTreeMap<ObjectName, String>,
     secrets: BTreeMap<ObjectName, String>,
 }
 
@@ -44,11 +50,11 @@ impl Kind for Service {
     async fn observe(subject: &Subject<'_, ServiceSpec>, host: &impl Read) -> Result<Observed, HostError> {
         let part = swarm::part(subject.want.is_some(), host).await?;
         let now = if part.sees() { host.services().await?.get(&subject.id.name).cloned() } else { None };
-        let secrets = match subject.want {
-            Some(want) if part == Part::Leads => secrets(want, subject.around, host).await?,
-            Some(_) | None => BTreeMap::new(),
+        let kept = match subject.want {
+            Some(want) if part == Part::Leads => kept(want, subject.around, host).await?,
+            Some(_) | None => Kept::default(),
         };
-        Ok(Observed { part, now, secrets })
+        Ok(Observed { part, now, kept })
     }
 
     fn plan(subject: &Subject<'_, ServiceSpec>, seen: &Observed) -> Result<Vec<Step>, Refusal> {
@@ -74,23 +80,26 @@ impl Kind for Service {
     }
 }
 
-/// What the declared secrets that a service has are called in the Swarm.
-async fn secrets(
-    want: &ServiceSpec,
-    around: &Around<'_>,
-    host: &impl Read,
-) -> Result<BTreeMap<ObjectName, String>, HostError> {
-    let mut names = BTreeMap::new();
+async fn kept(want: &ServiceSpec, around: &Around<'_>, host: &impl Read) -> Result<Kept, HostError> {
+    let mut kept = Kept::default();
+    for name in want.config.configs.keys() {
+        let id = ResourceId::new(KindName::Config, name.as_str());
+        if let Some(Spec::Config(ConfigSpec { content: Some(content), .. })) =
+            around.state.resources.get(&id).map(|resource| &resource.spec)
+        {
+            kept.configs.insert(name.clone(), config::called(&id, &content.sha256, host).await?);
+        }
+    }
     for name in want.config.secrets.keys() {
         let id = ResourceId::new(KindName::Secret, name.as_str());
         if let Some(Spec::Secret(SecretSpec { secret: Some(reference), .. })) =
             around.state.resources.get(&id).map(|resource| &resource.spec)
         {
             let secret = host.secret(reference, around.contents).await?;
-            names.insert(name.clone(), swarm::generation(&id, &secret.shared));
+            kept.secrets.insert(name.clone(), swarm::generation(&id, &secret.shared));
         }
     }
-    Ok(names)
+    Ok(kept)
 }
 
 /// The names of everything of a sort that services use, or would use again if what they are changing to were taken back.

@@ -26,7 +26,7 @@ pub(super) fn plan(subject: &Subject<'_, ServiceSpec>, seen: &Observed) -> Resul
         return Err(Refusal::Elsewhere { by: by.to_owned() });
     }
     let Some(want) = want else { return Ok(removal(subject, seen).into_iter().collect()) };
-    let body = body::unlabelled(want, subject.around, &seen.secrets);
+    let body = body::unlabelled(want, &seen.kept);
     let labelled = body::labelled(subject.id, want, &body);
     let put = |expects: Expected, because: Difference, disrupts| {
         let (name, within) = (subject.id.name.clone(), want.healthy_within);
@@ -63,7 +63,7 @@ pub(super) fn plan(subject: &Subject<'_, ServiceSpec>, seen: &Observed) -> Resul
 pub(super) fn found(subject: &Subject<'_, ServiceSpec>, seen: &Observed) -> Option<Found> {
     let want = subject.want.filter(|want| want.ensure == Ensure::Present && seen.part.other().is_none())?;
     let Some(now) = &seen.now else { return Some(Found::absent()) };
-    let body = body::unlabelled(want, subject.around, &seen.secrets);
+    let body = body::unlabelled(want, &seen.kept);
     let ours = docker::labelled(subject.id, &body, &now.labels) != Labelled::Unknown;
     compare::compare(want, &body, &now.spec, ours).declared?.some()
 }

@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use holdfast_schema::{
-    FileMode,
+    FileMode, Sha256,
     spec::{
         Attached, EndpointMode, Ensure, FailureAction, Healthcheck, Limits, Logging, Mount, MountSource,
         RestartCondition, ServiceConfig, ServiceMode, ServiceSpec, TaskRestart, Ulimit, UpdateOrder,
@@ -10,7 +10,7 @@ use holdfast_schema::{
 };
 use serde_json::{Value, json};
 
-use super::{body, compare};
+use super::{Kept, body, compare};
 use crate::{
     engine::{Outcome, undo},
     host::{
@@ -18,7 +18,7 @@ use crate::{
         fake::FakeHost,
         faulty::{MemoryJournal, MemoryStore},
     },
-    kinds::Around,
+    kinds::swarm,
     ledger::Ledger,
     plan::render::{plain, render},
     testing::{AsSpec as _, Scene, block_on, id, planned, shorts},
@@ -194,7 +194,7 @@ fn full() -> ServiceSpec {
     };
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let set = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<BTreeSet<_>>();
-    let mount = |source, read_only| Mount { source, read_only, create: false, propagation: None };
+    let mount = |source, read_only| Mount { read_only, ..Mount::of(source) };
     want.config = ServiceConfig {
         mode: ServiceMode::Replicated(3),
         entrypoint: Some(words(&["/init"])),
@@ -268,16 +268,9 @@ fn with_config() -> ServiceSpec {
 }
 
 fn unlabelled(want: &ServiceSpec) -> Value {
-    let (mut scene, ledger) = (Scene::new(), Ledger::default());
-    scene.config("shop.conf", "red");
-    let around = Around {
-        state: &scene.state,
-        contents: &scene.contents,
-        ledger: &ledger,
-        prints: &[].into(),
-        in_force: false,
-    };
-    body::unlabelled(want, &around, &[].into())
+    let name = swarm::generation(&id("config:shop.conf"), &Sha256::of(b"red"));
+    let kept = Kept { configs: [("shop.conf".parse().unwrap(), name)].into(), ..Kept::default() };
+    body::unlabelled(want, &kept)
 }
 
 #[test]
