@@ -239,15 +239,19 @@ fn the_engine_and_its_containers_come_in_one_pass() -> Result<()> {
 fn what_the_engine_was_told_by_hand_can_be_declared() -> Result<()> {
     let (host, image, _) = host("docker-adopt")?;
     host.run(&["docker", "swarm", "init", "--advertise-addr", &host.address()?])?;
-    let role = format!(
-        "[network.front]\n[network.back]\n\
-         [container.shop]\nimage = \"{image}\"\nadopt = true\nnetworks = [\"front\"]\nmemory = \"32m\"\nrunning = true\n\
-         [service.web]\nimage = \"{image}\"\nadopt = true\nreplicas = 1\nenvironment = {{ COLOUR = \"red\" }}\n"
-    );
+    let role = |adopt: &str| {
+        format!(
+            "[network.front]\n[network.back]\n\
+             [container.shop]\nimage = \"{image}\"\n{adopt}networks = [\"front\"]\nmemory = \"32m\"\n\
+             [service.web]\nimage = \"{image}\"\n{adopt}replicas = 1\nenvironment = {{ COLOUR = \"red\" }}\n"
+        )
+    };
     let site = Site::on(host, "")?;
-    site.fleet.write("roles/shop/role.toml", &role)?;
     let state = "roles = [\"shop\"]\n";
-    site.apply(state)?;
+    for adopt in ["", "adopt = true\n"] {
+        site.fleet.write("roles/shop/role.toml", &role(adopt))?;
+        site.apply(state)?;
+    }
     let host = &site.host;
     host.run(&["docker", "update", "--memory", "64m", "--memory-swap", "-1", "shop"])?;
     host.run(&["docker", "network", "connect", "back", "shop"])?;
@@ -263,10 +267,12 @@ fn what_the_engine_was_told_by_hand_can_be_declared() -> Result<()> {
     ] {
         ensure!(declared.contains(line), "{declared}");
     }
+    // Declared so and enforced again, they are in order: nothing is made anew.
+    let before = host.shell(tasks)?;
+    site.fleet.write("roles/shop/role.toml", &role(""))?;
     site.apply(&format!("{state}{declared}"))?;
     let told = host.run(&["holdfast", "drift"])?;
     ensure!(told.contains("nothing differs"), "{told}");
-    let before = host.shell(tasks)?;
     site.is_quiet()?;
     assert_eq!((id(host, "shop")?, host.shell(tasks)?), (container, before));
     let memory = host.run(&["docker", "inspect", "--format", "{{.HostConfig.Memory}}", "shop"])?;
