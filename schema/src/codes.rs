@@ -36,7 +36,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "E_IMAGE_TAG",
         "An image is named by its tag alone, which can mean another image tomorrow.",
-        "Write it with its digest, as in nginx:1.27@sha256:…, or set allow_tags = true under [docker] in fleet.toml.",
+        "Write it with its digest, as in nginx:1.27@sha256:…, which `holdfast check --resolve` does, or set allow_tags = true under [docker] in fleet.toml.",
     ),
     (
         "E_LEVEL",

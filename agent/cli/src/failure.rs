@@ -185,6 +185,9 @@ codes! {
         "See that the host's credential may write the branch status/NAME, and nothing else writes it."
     StatusUnreadable "E_STATUS_UNREADABLE" "A status document is not one that this version can read."
         "Use a version of Holdfast that is at least as new as the agent that wrote it."
+    Resolve "E_RESOLVE" "A registry did not say which digest the tag of an image has, so no document was changed."
+        "Correct the image's name and tag, log in with `docker login`, or write the digest by hand. Logins that a credential \
+         helper keeps are not read."
     Until "E_UNTIL" "The end of a pause is not a time to come."
         "Write a duration such as 90m, 2h or 3d, or a time such as 2026-12-01T08:00:00Z."
 }

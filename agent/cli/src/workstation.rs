@@ -6,5 +6,6 @@ pub(crate) mod facts;
 pub(crate) mod import;
 pub(crate) mod problems;
 pub(crate) mod render;
+pub(crate) mod resolve;
 pub(crate) mod schema;
 pub(crate) mod work_tree;

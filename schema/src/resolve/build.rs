@@ -64,7 +64,7 @@ impl Build<'_, '_> {
             self.report(
                 at,
                 problem.remedy(
-                    "write it with its digest, as in NAME:TAG@sha256:… (`docker buildx imagetools inspect` tells it), or set \
+                    "write it with its digest, as in NAME:TAG@sha256:… (`holdfast check --resolve` writes it), or set \
                      allow_tags = true under [docker] in fleet.toml",
                 ),
             );

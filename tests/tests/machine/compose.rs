@@ -36,7 +36,7 @@ const IMAGES: [(&str, &[(&str, &str)]); 4] = [
 ];
 
 /// Makes the images on the host and gives their ids.
-fn images(host: &Host) -> Result<BTreeMap<&'static str, String>> {
+pub(crate) fn images(host: &Host) -> Result<BTreeMap<&'static str, String>> {
     let mut ids = BTreeMap::new();
     for (image, programs) in IMAGES {
         let root = format!("/root/{image}");

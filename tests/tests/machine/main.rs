@@ -19,6 +19,7 @@ mod registry;
 mod rollback;
 mod secrets;
 mod site;
+mod stack;
 mod status;
 mod surroundings;
 mod swarm;

@@ -84,7 +84,10 @@ pub struct Init {
       Check the repository in ./fleet.
 
   holdfast check --json
-      Print one JSON object with all problems, for a CI job or an editor.")]
+      Print one JSON object with all problems, for a CI job or an editor.
+
+  holdfast check --resolve
+      Write the digests of images into the documents first, where they name a tag alone.")]
 pub struct Check {
     /// The same as --dir
     #[arg(value_name = "DIR", conflicts_with = "dir")]
@@ -93,6 +96,14 @@ pub struct Check {
     /// Where.
     #[command(flatten)]
     pub work_tree: WorkTree,
+
+    /// Fill in the digests of images that containers and services name by their tags alone
+    ///
+    /// Asks the images' registries over HTTPS, with the logins that `docker login` keeps in a file, and an authority that
+    /// Docker trusts for a registry alone. Everything else in the documents stays as it is. Registries on this very machine are
+    /// asked without TLS. If one image cannot be resolved, nothing is written. Images in compose files stay as they are.
+    #[arg(long, conflicts_with = "json")]
+    pub resolve: bool,
 
     /// Print JSON
     #[arg(long)]

@@ -10,7 +10,7 @@ use crate::{
     failure::Failure,
     output::Style,
     secret,
-    workstation::{problems, work_tree},
+    workstation::{problems, resolve, work_tree},
 };
 
 /// What `--json` prints.
@@ -26,7 +26,11 @@ pub(crate) fn run(arguments: &Check, context: &Context) -> Result<Exit, Failure>
         Some(path) => work_tree::at(&context.directory.join(path))?,
         None => work_tree::find(&arguments.work_tree, &context.directory)?,
     };
-    let repository = work_tree::read(&root)?;
+    let mut repository = work_tree::read(&root)?;
+    if arguments.resolve {
+        resolve::run(&root, &repository, context)?;
+        repository = work_tree::read(&root)?;
+    }
     let mut found = Fleet::new(&repository).check(&|_any_host| None);
     found.extend(secret::check::problems(&repository));
     let hosts = repository.hosts().len();

@@ -13,6 +13,7 @@ mod host;
 mod import;
 mod init;
 mod pages;
+mod resolve;
 mod scene;
 mod secret;
 mod trial;

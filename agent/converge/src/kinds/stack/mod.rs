@@ -9,7 +9,7 @@ use holdfast_schema::{
 };
 
 use super::{
-    Around, Fate, Kind, Refusal, Subject, config, docker,
+    Around, Fate, Kind, Refusal, Subject, config, docker, service,
     swarm::{self, Part},
 };
 use crate::{
@@ -69,11 +69,7 @@ impl Kind for Stack {
         // What they hold could be needed on the way back.
         if around.in_force {
             for object in SwarmObject::ALL {
-                let mut used: BTreeSet<String> = BTreeSet::new();
-                for (_, service) in &kept {
-                    used.extend(service.uses(object));
-                    used.extend(service.before.iter().cloned());
-                }
+                let used = service::used(object, host).await?;
                 for (name, found) in host.objects(object).await?.iter() {
                     let of_stack = found.labels.get(STACK).is_some_and(|stack| stack == want.name.as_str());
                     if of_stack
