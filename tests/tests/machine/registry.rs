@@ -205,3 +205,69 @@ fn only_what_needs_the_login_waits_for_it() -> Result<()> {
     assert_eq!(told.outcome, ResourceOutcome::Blocked);
     Ok(())
 }
+
+/// A second host in the Swarm of the first, which knows the registry and has no login there.
+fn worker(shop: &Shop, name: &str) -> Result<Host> {
+    let (first, worker) = (&shop.site.host, Host::boot_with_docker(name)?);
+    let address = first.address()?;
+    first.run(&[
+        "docker",
+        "swarm",
+        "init",
+        "--advertise-addr",
+        &address,
+        "--default-addr-pool",
+        "10.77.0.0/16",
+    ])?;
+    let token = first.run(&["docker", "swarm", "join-token", "--quiet", "worker"])?;
+    worker.shell(&format!(
+        "echo {address} registry.test >>/etc/hosts; mkdir -p /etc/docker/certs.d/registry.test:5000"
+    ))?;
+    let authority = first.read_file("/root/registry.crt")?;
+    worker.write_file("/etc/docker/certs.d/registry.test:5000/ca.crt", authority)?;
+    worker.run(&["docker", "swarm", "join", "--token", token.trim(), &format!("{address}:2377")])?;
+    Ok(worker)
+}
+
+#[test]
+fn tasks_on_other_nodes_pull_with_the_login_that_their_service_was_made_with() -> Result<()> {
+    let shop = Shop::new("web-1")?;
+    let worker = worker(&shop, "web-2")?;
+    let first = shop.push("1", 10)?;
+    shop.forget_login()?;
+    shop.site.fleet.write("fleet.toml", "[docker]\nallow_tags = true\n")?;
+    let service = "[service.shop]\nimage = \"registry.test:5000/shop:1\"\nconstraints = [\"node.role == worker\"]\n\
+                   stop_grace_period = \"1s\"\nhealthy_within = \"1m\"\nupdate = { monitor = \"2s\" }\n";
+    let login =
+        format!("[registry.\"registry.test:5000\"]\nuser = \"{USER}\"\npassword = \"token\"\n{service}");
+    let status = shop.site.apply(&shop.state(&login))?;
+    assert_eq!(status.result, PassResult::Converged);
+    ensure!(format!("{:?}", status.image).contains(&first), "the status does not tell {first}: {status:?}");
+    let tasks = || shop.site.host.run(&["docker", "service", "ps", "--no-trunc", "--quiet", "shop"]);
+    let runs = tasks()?;
+    let there = worker.run(&["docker", "ps", "--no-trunc", "--format", "{{.Image}}"])?;
+    ensure!(there.contains(&first), "{there}");
+    ensure!(!worker.has("/root/.docker/config.json")?, "the worker was given a login");
+
+    // Somebody moves the tag: what was looked up once stays, whatever else of the service changes.
+    let second = shop.push("1", 11)?;
+    assert_ne!(first, second);
+    shop.site.sync()?.success()?;
+    shop.site.is_quiet()?;
+    assert_eq!(tasks()?, runs);
+    let format = "{{.Spec.TaskTemplate.ContainerSpec.Image}}";
+    let image = || shop.site.host.run(&["docker", "service", "inspect", "--format", format, "shop"]);
+    shop.site.apply(&shop.state(&format!("{login}environment = {{ COLOUR = \"red\" }}\n")))?;
+    assert_eq!(image()?.trim(), format!("registry.test:5000/shop:1@{first}"));
+    assert_ne!(tasks()?, runs);
+
+    // The worker wants the same, and leaves it to the manager.
+    worker.install_deb(&harness::deb::path()?)?;
+    shop.site.server.admit("web-2")?;
+    shop.site.fleet.change("hosts/web-2.toml", service)?;
+    shop.site.enrol_as(&worker, "web-2")?;
+    worker.output(&["holdfast", "sync"])?.success()?;
+    let told = shop.site.fleet.status("web-2", "status.toml")?.unwrap_or_default();
+    ensure!(told.contains("managed by manager"), "{told}");
+    Ok(())
+}

@@ -15,7 +15,7 @@ storage:
   cache:
     blobdescriptor: inmemory
 http:
-  addr: 127.0.0.1:5000
+  addr: :5000
   tls:
     certificate: /etc/docker/registry/registry.crt
     key: /etc/docker/registry/registry.key

@@ -35,7 +35,8 @@ pub mod watch;
 
 pub use docker::{
     CONFIG_LABEL, ContainerNow, ContainerWas, FAILED_LABEL, ImageNow, NetworkNow, NetworkWas, NodeNow,
-    ObjectNow, RESOURCE_LABEL, ServiceNow, ServiceWas, SwarmNow, SwarmObject, SwarmRole, VolumeNow,
+    ObjectNow, RESOURCE_LABEL, SERVICE_IMAGE, ServiceNow, ServiceWas, SwarmNow, SwarmObject, SwarmRole,
+    VolumeNow,
 };
 pub use error::{HostError, Retry};
 pub use local::{LocalHost, ReadOnlyHost};

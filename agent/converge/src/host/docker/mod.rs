@@ -46,6 +46,9 @@ pub const CONFIG_LABEL: &str = "io.holdfast.config";
 /// The label of a service that has the digest of what it was to become when that failed.
 pub const FAILED_LABEL: &str = "io.holdfast.failed";
 
+/// Where a service says what its tasks are made from.
+pub const SERVICE_IMAGE: &str = "/TaskTemplate/ContainerSpec/Image";
+
 /// The engine's label of a container that is the task of a service.
 const TASK_LABEL: &str = "com.docker.swarm.task.id";
 

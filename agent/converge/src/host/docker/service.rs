@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use holdfast_schema::{ContentSource, spec::SecretReference};
+use holdfast_schema::{ContentSource, ImageReference, spec::SecretReference};
 use holdfast_secrets::Secret;
 use hyper::Method;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    CONFIG_LABEL, Docker, FAILED_LABEL, HostError,
+    CONFIG_LABEL, Docker, FAILED_LABEL, HostError, SERVICE_IMAGE,
     client::{SLOWLY, encode},
     swarm::{ListedService, ServiceNow, SwarmObject, SwarmRole, refused_by_swarm},
     tasks::{Began, Task},
@@ -120,6 +120,8 @@ impl Docker {
         login: Option<&str>,
     ) -> Result<(), HostError> {
         let NewService { name, body, within } = new;
+        let mut body = body.clone();
+        self.pin(&mut body, login).await;
         let mut times = 0;
         let body = loop {
             let now = self.service(name).await?.map(|(now, _)| now);
@@ -148,6 +150,27 @@ impl Docker {
             self.mark_failed(name, &body).await;
         }
         settled
+    }
+
+    /// Writes the digest of a tag into a service, as Docker's own command does, so that every node runs the same. Of one that
+    /// no registry tells of, such as an image that the nodes were given by hand, the tag has to do.
+    async fn pin(&self, body: &mut Value, login: Option<&str>) {
+        let Some(named) = body.pointer_mut(SERVICE_IMAGE) else { return };
+        let reference = named.as_str().and_then(|text| text.parse::<ImageReference>().ok());
+        let Some(image) = reference.filter(|image| !image.is_pinned()) else { return };
+        let path = format!("/distribution/{image}/json");
+        let told = match self.client.call_patiently(Method::GET, &path, None, login, SLOWLY).await {
+            Ok(Ok(bytes)) => serde_json::from_slice::<Value>(&bytes).ok(),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        match told.as_ref().and_then(|told| told.pointer("/Descriptor/digest")).and_then(Value::as_str) {
+            Some(digest) => *named = format!("{image}@{digest}").into(),
+            None => {
+                tracing::warn!(
+                    "no registry tells which digest {image} has: the nodes may come to run others"
+                );
+            }
+        }
     }
 
     /// Has a service that the Swarm took back remember what it was taken back from, for every manager to see.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_schema::{
-    KindName, ObjectName, ResourceId, Sha256,
+    ImageReference, KindName, ObjectName, ResourceId, Sha256,
     spec::{ConfigSpec, SecretSpec, ServiceSpec, Spec},
 };
 
@@ -12,8 +12,8 @@ use super::{
     swarm::{self, Part},
 };
 use crate::{
-    host::{HostError, Read, ServiceNow, SwarmObject},
-    ledger::Lesson,
+    host::{HostError, Read, SERVICE_IMAGE, ServiceNow, SwarmObject},
+    ledger::{Lesson, Pinned},
     plan::{Step, found::Found},
 };
 
@@ -67,7 +67,14 @@ impl Kind for Service {
     }
 
     fn lessons(subject: &Subject<'_, ServiceSpec>, seen: &Observed) -> Vec<Lesson> {
-        docker::lessons(subject.id, subject.entry, seen.now.as_ref().map(|now| &now.labels))
+        let mut lessons =
+            docker::lessons(subject.id, subject.entry, seen.now.as_ref().map(|now| &now.labels));
+        let known = subject.entry.and_then(|entry| entry.pinned.as_deref());
+        let pinned = pinned(subject, seen.now.as_ref());
+        lessons.extend(
+            pinned.filter(|pinned| known != Some(pinned)).map(|pinned| Lesson::Pinned(Box::new(pinned))),
+        );
+        lessons
     }
 
     fn found(subject: &Subject<'_, ServiceSpec>, seen: &Observed) -> Option<Found> {
@@ -78,6 +85,21 @@ impl Kind for Service {
         let now = seen.now.as_ref();
         Sha256::of(now.map_or_else(|| "absent".to_owned(), |now| now.spec.to_string()).as_bytes())
     }
+}
+
+/// What the tag stands for that is declared: what it was looked up as before, by this manager or by another, which left it on
+/// the service.
+fn pinned(subject: &Subject<'_, ServiceSpec>, now: Option<&ServiceNow>) -> Option<Pinned> {
+    let declared = subject.want?.config.image.as_ref().filter(|image| !image.is_pinned())?;
+    let known = subject.entry.and_then(|entry| entry.pinned.as_deref());
+    if let Some(known) = known.filter(|known| known.declared == *declared) {
+        return Some(known.clone());
+    }
+    let image: ImageReference = now?.spec.pointer(SERVICE_IMAGE)?.as_str()?.parse().ok()?;
+    let same = image.digest().is_some()
+        && image.registry() == declared.registry()
+        && (image.repository(), image.tag()) == (declared.repository(), declared.tag());
+    same.then(|| Pinned { declared: declared.clone(), image })
 }
 
 async fn kept(want: &ServiceSpec, around: &Around<'_>, host: &impl Read) -> Result<Kept, HostError> {

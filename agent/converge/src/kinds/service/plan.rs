@@ -6,7 +6,7 @@ use holdfast_schema::spec::{Ensure, ServiceSpec};
 
 use super::{Observed, body, compare};
 use crate::{
-    host::{Expected, ServiceNow},
+    host::{Expected, SERVICE_IMAGE as IMAGE, ServiceNow},
     kinds::{
         Refusal, Subject,
         docker::{self, Labelled},
@@ -27,7 +27,15 @@ pub(super) fn plan(subject: &Subject<'_, ServiceSpec>, seen: &Observed) -> Resul
     }
     let Some(want) = want else { return Ok(removal(subject, seen).into_iter().collect()) };
     let body = body::unlabelled(want, &seen.kept);
-    let labelled = body::labelled(subject.id, want, &body);
+    let mut labelled = body::labelled(subject.id, want, &body);
+    // The label tells of what is declared, the body has what that stands for.
+    let pinned = super::pinned(subject, seen.now.as_ref());
+    let mut want = want.clone();
+    if let (Some(pinned), Some(image)) = (pinned, labelled.pointer_mut(IMAGE)) {
+        *image = pinned.image.as_str().into();
+        want.config.image = Some(pinned.image);
+    }
+    let want = &want;
     let put = |expects: Expected, because: Difference, disrupts| {
         let (name, within) = (subject.id.name.clone(), want.healthy_within);
         let action = DockerAction::PutService(Box::new(NewService { name, body: labelled.clone(), within }));

@@ -322,3 +322,38 @@ fn plans_read_well() {
     let elsewhere = preview(&scene, &store);
     insta::assert_snapshot!([first, quiet, changed, gone, elsewhere].join("---\n"));
 }
+
+#[test]
+fn a_tag_stays_what_it_was_looked_up_as() {
+    let (mut scene, host, mut store) = (Scene::new(), FakeHost::new(), MemoryStore::default());
+    scene.swarm_service("shop", "shop:1");
+    scene.pass(&host, &mut store);
+    // The engine looked it up.
+    let put = |text: &str| {
+        let text = text.to_owned();
+        host.inner().docker.swarm.update_by_hand("shop", |spec| {
+            spec["TaskTemplate"]["ContainerSpec"]["Image"] = text.into();
+        });
+    };
+    put(ONE);
+    scene.pass(&host, &mut store);
+    let pinned = store.ledger().pinned();
+    assert_eq!(pinned.iter().map(|pinned| pinned.image.as_str()).collect::<Vec<_>>(), [ONE]);
+    assert_eq!(planned(&scene, SHOP, &host, &store.ledger()), "");
+    // Another manager, which has not looked it up, sees it on the service.
+    assert_eq!(planned(&scene, SHOP, &host, &Ledger::default()), "");
+
+    // Whatever else changes, the image does not; and what somebody makes of it is put right.
+    let image =
+        || host.inner().docker.swarm.services["shop"].spec["TaskTemplate"]["ContainerSpec"]["Image"].clone();
+    scene.get(SHOP).as_service().config.user = Some("1000".to_owned());
+    scene.pass(&host, &mut store);
+    assert_eq!(image(), ONE);
+    put(&ONE.replace("111", "333"));
+    scene.pass(&host, &mut store);
+    assert_eq!(image(), ONE);
+    // Another tag is looked up anew.
+    scene.get(SHOP).as_service().config.image = Some("shop:2".parse().unwrap());
+    scene.pass(&host, &mut store);
+    assert_eq!(image(), "shop:2");
+}
