@@ -73,8 +73,8 @@ table! {
 table! {
     /// What the fleet asks of everything that runs in Docker.
     pub(crate) struct DockerTable {
-        /// Lets an image be named by its tag alone. The tag is looked up once, when a container is first made from it. Without
-        /// this every image needs its digest, as in `nginx:1.27@sha256:…`.
+        /// Lets an image be named by its tag alone. The tag is looked up once, when a container or service is first made from it.
+        /// Without this every image needs its digest, as in `nginx:1.27@sha256:…`.
         allow_tags: bool = "false",
     }
 }
