@@ -161,6 +161,7 @@ fn idle(host: &Host) -> Result<()> {
     thread::sleep(Duration::from_secs(30));
     let wakes = number("voluntary_ctxt_switches:")? - before;
     row("the root service between polls: resident", &mebibytes(number("VmRSS:")?), "8.0 MiB");
+    row("  of which nothing can be taken from without swapping", &mebibytes(number("RssAnon:")?), "");
     row("  wake-ups in 30 s", &wakes.to_string(), "0");
     let fetcher = host.property("holdfast-fetch.service", "MainPID")?;
     row("  the fetcher meanwhile", if fetcher == "0" { "gone" } else { "there" }, "gone");

@@ -325,7 +325,7 @@ bundle agent bench_services
 fn puppet(units: &[String]) -> String {
     format!(
         "file {{ '/etc/bench.d': ensure => directory }}
-range(0, 999).each |$i| {{
+Integer[0, 999].each |$i| {{
   $n = sprintf('f%04d', $i)
   $d = $i % 2 ? {{ 0 => 'even', default => 'odd' }}
   file {{ \"/etc/bench.d/${{n}}\":

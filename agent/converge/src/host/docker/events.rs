@@ -1,9 +1,11 @@
 //! Listens to the engine's events.
 
-use std::{path::Path, pin::Pin};
+use std::{collections::VecDeque, path::Path, pin::Pin};
 
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use serde::Deserialize;
+use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
@@ -15,9 +17,6 @@ use super::{
 /// is woken for nothing.
 const FILTERS: &str = r#"{"type":["container","network","volume","image","service","config","secret","node"],"event":["create","start","die","pause","unpause","update","rename","destroy","health_status","connect","disconnect","delete","untag","remove"]}"#;
 
-/// In the event of a container's end.
-const END: &[u8] = br#""Action":"die""#;
-
 /// How long after an engine was lost, or could not be reached, it is tried again.
 const AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -28,6 +27,10 @@ pub(in crate::host) struct Events {
     /// Kept while somebody waits for something else at the same time: begun anew each time it might never end.
     opening: Option<Opening>,
     stream: Option<Stream>,
+    /// The ids of containers that ended, and were not heard of since.
+    ended: VecDeque<String>,
+    /// Waits until the engine is done with the first of them.
+    ending: Option<Ending>,
     /// Not before this is the engine tried again.
     not_before: Option<Instant>,
 }
@@ -37,15 +40,18 @@ pub(in crate::host) struct Events {
 pub(in crate::host) enum Heard {
     /// Something changed, or may have while nobody listened.
     Change,
-    /// A container ended. The engine says so before it shows it in its lists: it cleans up in between.
+    /// A container ended, and the engine is done with it.
     End,
 }
 
+type Ending = Pin<Box<dyn Future<Output = ()>>>;
 type Opening = Pin<Box<dyn Future<Output = Result<Stream, HostError>>>>;
 
 /// An answer without an end. Dropping the connection would end it.
 struct Stream {
     body: Incoming,
+    /// The beginning of an event whose end has not come yet.
+    begun: Vec<u8>,
     _connection: Connection,
 }
 
@@ -71,15 +77,28 @@ impl Events {
         }
         loop {
             if let Some(stream) = &mut self.stream {
-                let Some(Ok(frame)) = stream.body.frame().await else {
+                let frame = tokio::select! {
+                    frame = stream.body.frame() => frame,
+                    () = ending(&mut self.ending, &self.ended) => {
+                        self.ending = None;
+                        self.ended.pop_front();
+                        return Heard::End;
+                    }
+                };
+                let Some(Ok(frame)) = frame else {
                     self.stream = None;
+                    (self.ended, self.ending) = (VecDeque::new(), None);
                     self.not_before = Some(Instant::now() + AGAIN);
                     // What only the engine keeps is in nobody's hands now.
                     return Heard::Change;
                 };
                 let Some(text) = frame.data_ref() else { continue };
-                let end = text.windows(END.len()).any(|part| part == END);
-                return if end { Heard::End } else { Heard::Change };
+                let told = told(&mut stream.begun, text);
+                self.ended.extend(told.ended);
+                if told.more {
+                    return Heard::Change;
+                }
+                continue;
             }
             if let Some(not_before) = self.not_before {
                 sleep_until(not_before).await;
@@ -103,9 +122,61 @@ impl Events {
     }
 }
 
+/// Waits until the engine is done with the first of the containers that ended. It tells of an end before its lists show it, for
+/// it cleans up in between; what asks for the container itself waits for that.
+async fn ending(ending: &mut Option<Ending>, ended: &VecDeque<String>) {
+    let Some(id) = ended.front() else { return std::future::pending().await };
+    let path = format!("/containers/{id}/json");
+    let ask = || -> Ending {
+        Box::pin(async move {
+            // One that is gone was removed, which another event tells.
+            drop(Client::new(Path::new(SOCKET).to_owned()).get::<Value>(&path).await);
+        })
+    };
+    ending.get_or_insert_with(ask).await;
+}
+
+/// What some events tell.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Told {
+    /// The ids of containers that ended.
+    ended: Vec<String>,
+    /// Whether anything else changed.
+    more: bool,
+}
+
+/// Reads events, one a line, and keeps the one that has only begun.
+fn told(begun: &mut Vec<u8>, text: &[u8]) -> Told {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Event {
+        action: String,
+        actor: Actor,
+    }
+    #[derive(Deserialize)]
+    struct Actor {
+        #[serde(rename = "ID")]
+        id: String,
+    }
+    begun.extend_from_slice(text);
+    let whole = begun.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let lines: Vec<u8> = begun.drain(..whole).collect();
+    let mut told = Told::default();
+    for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        match serde_json::from_slice::<Event>(line) {
+            Ok(event) if event.action == "die" => told.ended.push(event.actor.id),
+            Ok(_) | Err(_) => told.more = true,
+        }
+    }
+    told
+}
+
 /// Asks the engine for its events. With a client of its own: an engine that was started anew may speak another version.
 async fn open() -> Result<Stream, HostError> {
     let client = Client::new(Path::new(SOCKET).to_owned());
     let (body, connection) = client.open(&format!("/events?filters={}", encode(FILTERS))).await?;
-    Ok(Stream { body, _connection: connection })
+    Ok(Stream { body, begun: Vec::new(), _connection: connection })
 }
+
+#[cfg(test)]
+mod tests;

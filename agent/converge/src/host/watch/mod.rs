@@ -5,7 +5,7 @@
 //! concerned. What comes in a burst is told once; what cannot be followed any more is told as [`Touched::everything`].
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     rc::Rc,
     time::Duration,
 };
@@ -49,8 +49,9 @@ const PACKAGES: [(&str, &str); 7] = [
     ("/var/lib/rpm", "Packages"),
 ];
 
-/// When a look at what the Docker engine keeps is repeated after a container ended: it may still have been listed as running.
-const DOCKER_AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(1500)];
+/// When what the Docker engine keeps is looked at once more after a container ended: not every engine lets nobody at a container
+/// while it cleans up after it.
+const DOCKER_AGAIN: Duration = Duration::from_millis(1500);
 
 /// What is spent on a storm of changes: after a burst was told, the next one is told no sooner than this many times as long
 /// as it took to deal with the last one.
@@ -122,7 +123,7 @@ pub struct Watch {
     /// When a change of the package database is told.
     packages_due: Option<Instant>,
     /// When what the Docker engine keeps is looked at again.
-    docker_due: VecDeque<Instant>,
+    docker_due: Option<Instant>,
     /// When the last burst was told, until somebody asks for the next one.
     told: Option<Instant>,
     not_before: Instant,
@@ -155,7 +156,7 @@ impl Watch {
             pending: Touched::default(),
             due: None,
             packages_due: None,
-            docker_due: VecDeque::new(),
+            docker_due: None,
             told: None,
             not_before: Instant::now(),
         })
@@ -196,7 +197,7 @@ impl Watch {
         }
         loop {
             let due = self.due.map(|due| due.max(self.not_before));
-            let due = [due, self.packages_due, self.docker_due.front().copied()].into_iter().flatten().min();
+            let due = [due, self.packages_due, self.docker_due].into_iter().flatten().min();
             let (mounts, signals, docker) = match &mut self.machine {
                 Some(Machine { mounts, signals, docker }) => (Some(mounts), Some(signals), Some(docker)),
                 None => (None, None, None),
@@ -211,13 +212,13 @@ impl Watch {
                     self.pending.docker = true;
                     self.is_due_in_a_burst();
                     if heard == Heard::End {
-                        self.docker_due = DOCKER_AGAIN.map(|after| Instant::now() + after).into();
+                        self.docker_due = Some(Instant::now() + DOCKER_AGAIN);
                     }
                 }
             }
             let now = Instant::now();
-            if self.docker_due.front().is_some_and(|due| *due <= now) {
-                self.docker_due.pop_front();
+            if self.docker_due.is_some_and(|due| due <= now) {
+                self.docker_due = None;
                 self.pending.docker = true;
                 self.is_due_in_a_burst();
             }
