@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use harness::{AptRepository, Deb, Fleet};
+use harness::{AptRepository, Fleet, Package};
 
 /// How many packages there are.
 const PACKAGES: u32 = 20;
@@ -48,7 +48,7 @@ impl Workload {
     /// The packages themselves, each with some files and a maintainer script, as packages have.
     pub(crate) fn repository() -> Result<AptRepository> {
         let deb = |name: &String| {
-            let deb = Deb::new(name, "1.0").script("postinst", "true");
+            let deb = Package::new(name, "1.0").script("postinst", "true");
             (0..20)
                 .fold(deb, |deb, file| deb.file(&format!("/usr/share/{name}/{file}"), &Self::content(file)))
         };

@@ -14,6 +14,13 @@ pub fn path() -> Result<PathBuf> {
     fs::canonicalize(&path).with_context(|| format!("find the package {}", path.display()))
 }
 
+/// The same package as an .rpm.
+pub fn rpm_path() -> Result<PathBuf> {
+    let path = env::var_os("HOLDFAST_RPM")
+        .context("HOLDFAST_RPM is not set: `tests/run machine` builds the package and sets it")?;
+    fs::canonicalize(&path).with_context(|| format!("find the package {}", path.display()))
+}
+
 /// The command `holdfast` as it is in the package, to be run on the test machine.
 pub fn command() -> Result<PathBuf> {
     let path = env::var_os("HOLDFAST")

@@ -76,13 +76,13 @@ value!(
         if !name.bytes().all(ok) {
             return Err("only letters, digits, '+', '-', '.' and '_' are allowed, and ':ARCH' at the end");
         }
-        if arch.is_empty() || !arch.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        if arch.is_empty() || !arch.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
             return Err("what follows ':' must be an architecture, as in 'libc6:i386'");
         }
         Ok(())
     }
 );
-key!(PackageName, Some("^[A-Za-z0-9][A-Za-z0-9+._-]*(:[A-Za-z0-9-]+)?$"));
+key!(PackageName, Some("^[A-Za-z0-9][A-Za-z0-9+._-]*(:[A-Za-z0-9_-]+)?$"));
 
 value!(
     /// A package's version, or a glob with `*` over versions.

@@ -19,7 +19,14 @@ use crate::{
 mod docker;
 
 /// Where the package manager's own configuration lies: it must be there before packages are asked for.
-const PACKAGE_SOURCES: [&str; 3] = ["/etc/apt/", "/usr/share/keyrings/", "/etc/yum.repos.d/"];
+const PACKAGE_SOURCES: [&str; 6] = [
+    "/etc/apt/",
+    "/usr/share/keyrings/",
+    "/etc/dnf/",
+    "/etc/yum.repos.d/",
+    "/etc/zypp/",
+    "/etc/pki/rpm-gpg/",
+];
 
 /// The most package-manager files that every package waits for.
 const SOURCES: usize = 100;

@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::{Command, Output, docker::docker, docker::run_label, wait};
+use crate::{Command, Manager, Output, docker::docker, docker::run_label, wait};
 
 /// What the container runs before systemd: its cgroup tree and /proc/sys are its own, but Docker mounts them read-only.
 /// Outside containers systemd itself lets services see what is mounted later.
@@ -29,10 +29,12 @@ exec /lib/systemd/systemd";
 /// How long a host may take to boot or to shut down.
 const BOOT: Duration = Duration::from_mins(1);
 
-/// A running Debian 12 host.
+/// A running host: Debian 12, or its userland with another package manager.
 #[derive(Debug)]
 pub struct Host {
     container: String,
+    /// What manages its packages.
+    pub manager: Manager,
 }
 
 impl Host {
@@ -52,11 +54,23 @@ impl Host {
         Self::boot_from(&image::with(packages)?, hostname, &[])
     }
 
+    /// The same with another package manager.
+    pub fn boot_managed_by(manager: Manager, hostname: &str) -> Result<Self> {
+        let image = match manager {
+            Manager::Apt => image::plain()?,
+            Manager::Dnf => image::of_rpm("rpm,dnf,dnf-plugins-core")?,
+            Manager::Zypper => image::of_rpm("rpm,zypper")?,
+        };
+        let mut host = Self::boot_from(&image, hostname, &[])?;
+        host.manager = manager;
+        Ok(host)
+    }
+
     fn boot_from(image: &str, hostname: &str, more: &[&str]) -> Result<Self> {
         let container = format!("holdfast-test-{hostname}-{:x}", RandomState::new().hash_one(hostname));
         let label = run_label();
         // `Drop` removes the container even if it never comes up.
-        let host = Self { container };
+        let host = Self { container, manager: Manager::Apt };
         let mut arguments = vec!["run", "--detach", "--name", &host.container, "--hostname", hostname];
         arguments.extend(["--label", &label, "--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN"]);
         arguments.extend(["--cap-add", "SYS_PTRACE", "--cap-add", "LINUX_IMMUTABLE"]);
@@ -137,6 +151,22 @@ impl Host {
         let on_host = format!("/var/tmp/{name}");
         self.copy(deb, &on_host)?;
         self.run(&["apt-get", "--yes", "--quiet", "-o", "Dpkg::Use-Pty=0", "install", &on_host])
+    }
+
+    /// The version of a package, if it is installed and in order; the release too where the package manager tells it apart.
+    pub fn version(&self, name: &str) -> Result<Option<String>> {
+        match self.manager {
+            Manager::Apt => {
+                let state = self.package(name)?;
+                let installed = state.strip_prefix("ii ").or_else(|| state.strip_prefix("hi "));
+                Ok(installed.map(|version| version.trim().to_owned()))
+            }
+            Manager::Dnf | Manager::Zypper => {
+                let query = ["rpm", "--query", "--queryformat", "%{EVR}\n", name];
+                let output = self.output(&query)?;
+                Ok((output.code == Some(0)).then(|| output.text().trim().to_owned()))
+            }
+        }
     }
 
     /// A package's state and version as dpkg-query has them, such as `ii  1.0-1`; empty for a package it does not know.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use harness::{AptRepository, Deb, Host, git_server::Fault, wait};
+use harness::{AptRepository, Host, Package, git_server::Fault, wait};
 use holdfast_schema::status::{PassResult, ResourceOutcome};
 
 use crate::{
@@ -174,7 +174,7 @@ fn a_package_that_nobody_has_is_told_and_the_rest_goes_on() -> Result<()> {
 #[test]
 fn a_package_that_its_mirror_does_not_have_any_more_fails_alone() -> Result<()> {
     let host = Host::boot("vanished")?;
-    AptRepository::of(&[Deb::new("shop", "1.0"), Deb::new("other", "1.0")])?.serve_to(&host)?;
+    AptRepository::of(&[Package::new("shop", "1.0"), Package::new("other", "1.0")])?.serve_to(&host)?;
     host.run(&["rm", "/srv/apt/shop_1.0_all.deb"])?;
     let site = Site::on(host, "")?;
     site.publish(&format!("{CONTINUE}{GOOD}[package.shop]\n[package.other]\n"))?;

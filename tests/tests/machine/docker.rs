@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::{AptRepository, Deb, Host, wait};
+use harness::{AptRepository, Host, Package, wait};
 use holdfast_schema::status::{PassResult, ResourceOutcome, Status};
 
 use crate::{
@@ -224,8 +224,8 @@ fn the_engine_and_its_containers_come_in_one_pass() -> Result<()> {
     host.run(&["systemctl", "disable", "--now", "docker.socket", "docker.service"])?;
     host.shell("mv /usr/sbin/dockerd /usr/sbin/dockerd.packed")?;
     // Stands for the distribution's package, which is in the host already.
-    let engine =
-        Deb::new("moby-engine", "1.0").script("postinst", "mv /usr/sbin/dockerd.packed /usr/sbin/dockerd");
+    let engine = Package::new("moby-engine", "1.0")
+        .script("postinst", "mv /usr/sbin/dockerd.packed /usr/sbin/dockerd");
     AptRepository::of(&[engine])?.serve_to(&host)?;
     let engine = "[package.moby-engine]\n[unit.\"docker.service\"]\nenabled = true\nactive = true\n";
     let site = Site::on(host, &format!("{}{engine}", shop(&image, "red")))?;

@@ -1,7 +1,7 @@
 //! The harness itself: a host that boots, runs units, installs packages and survives what tests do to it.
 
 use anyhow::Result;
-use harness::{AptRepository, Deb, Host};
+use harness::{AptRepository, Host, Package};
 
 #[test]
 fn boots_and_reboots() -> Result<()> {
@@ -42,14 +42,14 @@ fn hosts_do_not_disturb_each_other() -> Result<()> {
 fn apt_installs_from_a_local_repository() -> Result<()> {
     let host = Host::boot("apt")?;
     let repository = AptRepository::of(&[
-        Deb::new("shop", "1.0")
+        Package::new("shop", "1.0")
             .depends("shop-data (>= 1.0)")
             .program("/usr/bin/shop", "#!/bin/sh\necho 1.0\n"),
-        Deb::new("shop", "2.0")
+        Package::new("shop", "2.0")
             .depends("shop-data (>= 1.0)")
             .program("/usr/bin/shop", "#!/bin/sh\necho 2.0\n"),
-        Deb::new("shop-data", "1.0").conffile("/etc/shop.conf", "colour = red\n"),
-        Deb::new("broken", "1.0").script("postinst", "echo no way; exit 3"),
+        Package::new("shop-data", "1.0").conffile("/etc/shop.conf", "colour = red\n"),
+        Package::new("broken", "1.0").script("postinst", "echo no way; exit 3"),
     ])?;
     repository.serve_to(&host)?;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use harness::{AptRepository, Deb, Host, wait};
+use harness::{AptRepository, Host, Package, wait};
 use holdfast_schema::status::PassResult;
 
 use crate::site::{AGENT, Site};
@@ -11,7 +11,7 @@ use crate::site::{AGENT, Site};
 /// A host whose agent is in the middle of a package transaction that takes some seconds.
 fn in_the_middle(name: &str) -> Result<Site> {
     let host = Host::boot(name)?;
-    AptRepository::of(&[Deb::new("slow", "1.0").script("postinst", "touch /run/slow-began; sleep 8")])?
+    AptRepository::of(&[Package::new("slow", "1.0").script("postinst", "touch /run/slow-began; sleep 8")])?
         .serve_to(&host)?;
     let site = Site::on(host, "")?;
     site.sync()?.success()?;

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, env, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use harness::{AptRepository, Deb, Host, wait};
+use harness::{AptRepository, Host, Package, wait};
 use holdfast_schema::status::Status;
 
 use crate::site::{AGENT, Site};
@@ -20,20 +20,20 @@ const BEGIN: &str =
 const PACKAGES: [&str; 4] = ["bulk", "served", "needed", "extra"];
 
 /// Much to unpack, scripts that take a moment, a new dependency and one package that comes and goes.
-fn packages() -> Vec<Deb> {
+fn packages() -> Vec<Package> {
     let both = ["1.0", "2.0"].map(|version| {
-        let bulk = (0..200).fold(Deb::new("bulk", version), |deb, file| {
+        let bulk = (0..200).fold(Package::new("bulk", version), |deb, file| {
             deb.file(&format!("/usr/share/bulk/{file}"), &format!("{version}\n").repeat(1000))
         });
         let slow = "sleep 0.1";
-        let served = Deb::new("served", version)
+        let served = Package::new("served", version)
             .conffile("/etc/served.conf", &format!("colour = {version}\n"))
             .script("preinst", slow)
             .script("prerm", slow)
             .script("postinst", slow);
         [bulk.script("postinst", slow), if version == "2.0" { served.depends("needed") } else { served }]
     });
-    let others = ["needed", "extra"].map(|name| Deb::new(name, "1.0").script("postinst", "sleep 0.1"));
+    let others = ["needed", "extra"].map(|name| Package::new(name, "1.0").script("postinst", "sleep 0.1"));
     both.into_iter().flatten().chain(others).collect()
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::{AptRepository, Deb, Host, wait};
+use harness::{AptRepository, Host, Package, wait};
 use holdfast_schema::status::{PassResult, ResourceOutcome};
 
 use crate::site::{AGENT, Site};
@@ -111,10 +111,10 @@ fn symlink() -> Result<()> {
 fn package() -> Result<()> {
     let host = Host::boot("package")?;
     let repository = AptRepository::of(&[
-        Deb::new("shop", "1.0").depends("shop-data").program("/usr/bin/shop", "#!/bin/sh\necho shop\n"),
-        Deb::new("shop", "2.0").depends("shop-data").program("/usr/bin/shop", "#!/bin/sh\necho shop\n"),
-        Deb::new("shop-data", "1.0"),
-        Deb::new("telnet", "1.0"),
+        Package::new("shop", "1.0").depends("shop-data").program("/usr/bin/shop", "#!/bin/sh\necho shop\n"),
+        Package::new("shop", "2.0").depends("shop-data").program("/usr/bin/shop", "#!/bin/sh\necho shop\n"),
+        Package::new("shop-data", "1.0"),
+        Package::new("telnet", "1.0"),
     ])?;
     repository.serve_to(&host)?;
     host.run(&["apt-get", "--yes", "install", "telnet"])?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use harness::{AptRepository, Deb, Host, NameServer, Output, docker, git_server::WebServer, wait};
+use harness::{AptRepository, Host, NameServer, Output, Package, docker, git_server::WebServer, wait};
 use holdfast_schema::status::{PassResult, Status};
 
 use crate::site::{AGENT, Site};
@@ -28,10 +28,10 @@ fn codes(status: &Status) -> Vec<&str> {
 fn shop() -> Result<Site> {
     let host = Host::boot("rollback")?;
     AptRepository::of(&[
-        Deb::new("shop", "1.0"),
-        Deb::new("shop", "2.0").depends("shop-library"),
-        Deb::new("shop-library", "1.0"),
-        Deb::new("extra", "1.0"),
+        Package::new("shop", "1.0"),
+        Package::new("shop", "2.0").depends("shop-library"),
+        Package::new("shop-library", "1.0"),
+        Package::new("extra", "1.0"),
     ])?
     .serve_to(&host)?;
     host.shell("echo theirs >/etc/theirs && chown nobody:adm /etc/theirs && chmod 0640 /etc/theirs")?;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use harness::{
-    Fleet, Host, Output, deb, docker,
+    Fleet, Host, Output, docker,
     git_server::{PASSWORD, Repository, USER, WebServer},
 };
 use holdfast_schema::status::{ResourceStatus, Status, Summary};
@@ -53,7 +53,7 @@ impl Site {
         repository.hook("update", UPDATE)?;
         let fleet = Fleet::new(repository.path())?;
         fleet.change(STATE, state)?;
-        host.install_deb(&deb::path()?)?;
+        host.manager.install_holdfast(&host)?;
         let site = Self { fleet, server, host };
         site.enrol()?;
         Ok(site)

@@ -190,15 +190,24 @@ impl<'a, H: Write> Run<'a, '_, H> {
                     failure.detail
                 );
             }
-            let mut left = Vec::new();
-            for (at, item) in std::mem::take(&mut waiting) {
-                if let Some(step) = self.after_transaction(at, item).await {
-                    left.push((at, item, step));
-                }
-            }
             let culprit = |item: &Item<'_>| {
                 error.as_ref().is_some_and(|error| error.packages().contains(&item.id.name.as_str()))
             };
+            let mut left = Vec::new();
+            for (at, item) in std::mem::take(&mut waiting) {
+                if let Some(error) = error.as_ref().filter(|_| culprit(item))
+                    && self.looks_in_order(item).await
+                {
+                    // rpm takes a package whose last script failed for installed.
+                    if let Some(step) = self.work.entry(at).or_default().pending.take() {
+                        self.keeper.journal.done(&step);
+                    }
+                    let own = error.for_package(&item.id.name);
+                    self.end(at, Trouble::from(own).into());
+                } else if let Some(step) = self.after_transaction(at, item).await {
+                    left.push((at, item, step));
+                }
+            }
             let mut retry = left.iter().any(|(_, item, _)| culprit(item));
             retry &= left.iter().any(|(_, item, _)| !culprit(item));
             for (at, item, step) in left {
@@ -240,21 +249,26 @@ impl<'a, H: Write> Run<'a, '_, H> {
 
     /// Tells of configuration files over which the packages' own and this host's ways differ.
     fn note_config_files(&mut self, waiting: &[(usize, &'a Item<'a>)]) {
-        for ConfigFile { package, path, kept } in self.host.config_files() {
+        for ConfigFile { package, path, kept, beside } in self.host.config_files() {
             tracing::info!(package, path, kept, "a configuration file was changed here and in the package");
             let whose = waiting.iter().find(|(_, item)| item.id.name.split(':').next() == Some(&*package));
             let Some((at, _)) = whose else { continue };
             let to = if kept {
-                "kept; the package's own is beside it, its name ending in .dpkg-dist"
+                format!("kept; the package's own is beside it as {beside}")
             } else {
-                "replaced by the package's own; it is beside it, its name ending in .dpkg-old"
+                format!("replaced by the package's own; it is beside it as {beside}")
             };
             self.work.entry(*at).or_default().did.push(Difference {
                 field: path,
                 from: "changed on this host and in the package".to_owned(),
-                to: to.to_owned(),
+                to,
             });
         }
+    }
+
+    /// Whether nothing is left to do about a package.
+    async fn looks_in_order(&mut self, item: &'a Item<'a>) -> bool {
+        self.examine(item).await.is_ok_and(|verdict| verdict.plan.is_ok_and(|steps| steps.is_empty()))
     }
 
     /// Looks at a package after its transaction, and ends it if it is in order or cannot be looked at. Gives the step that is

@@ -60,12 +60,12 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "E_PACKAGE",
         "the package manager could not bring a package in order",
-        "see /var/log/apt/term.log; the next pass tries again",
+        "see /var/log/apt/term.log, /var/log/dnf.log or /var/log/zypp/history; the next pass tries again",
     ),
     (
         "E_PACKAGE_SCRIPT",
         "a script of a package ran for longer than `package_script_limit` allows, and was stopped",
-        "see /var/log/apt/term.log for what it waits for; give it more time in `[apply]` if it needs that",
+        "see /var/lib/holdfast/packages.log for what it waits for; give it more time in `[apply]` if it needs that",
     ),
     (
         "E_KILLED",

@@ -108,6 +108,14 @@ impl ReadOnlyHost {
         facts::read(self.machine.as_ref().map(|machine| &*machine.systemd)).await
     }
 
+    /// The name of what manages this host's packages, and those that it left half installed.
+    pub async fn package_manager(&self) -> Result<(&'static str, Vec<String>), HostError> {
+        let machine = self.machine.as_ref().ok_or_else(|| unsupported("installing packages"))?;
+        let packages = machine.packages.all().await?;
+        let broken = packages.into_iter().filter(|(_, now)| matches!(now, PackageNow::Broken { .. }));
+        Ok((machine.packages.manager_name()?, broken.map(|(name, _)| name).collect()))
+    }
+
     fn systemd(&self) -> Result<&Systemd, HostError> {
         let machine = self.machine.as_ref().ok_or_else(|| unsupported("managing units"))?;
         Ok(&machine.systemd)

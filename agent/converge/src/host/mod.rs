@@ -41,6 +41,7 @@ pub use docker::{
 pub use error::{HostError, Retry};
 pub use local::{LocalHost, ReadOnlyHost};
 pub use logins::LoginNow;
+pub(crate) use packages::version;
 pub use rescue::Rescue;
 pub use secrets::{KEY, Sealed, SecretError, SecretNow};
 
@@ -180,6 +181,8 @@ pub struct ConfigFile {
     pub path: String,
     /// Whether it stayed and the package's own was put beside it, or the other way round.
     pub kept: bool,
+    /// Where the other one lies.
+    pub beside: String,
 }
 
 /// The versions of packages that can be installed, by the packages' names.

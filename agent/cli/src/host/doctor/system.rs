@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use holdfast_converge::host::{PackageNow, Read as _, ReadOnlyHost, Wanted, clock};
+use holdfast_converge::host::{HostError, Read as _, ReadOnlyHost, Wanted, clock};
 
 use super::Finding;
 use crate::host::{
@@ -48,17 +48,18 @@ async fn service_manager(host: &ReadOnlyHost) -> Finding {
 }
 
 async fn package_manager(host: &ReadOnlyHost) -> Finding {
-    match host.package("dpkg").await {
-        Ok(PackageNow::Installed { version, .. }) => Finding::ok("packages", format!("dpkg {version}")),
-        Ok(PackageNow::Broken { state }) => Finding::warning(
+    // Asking for any package makes the whole database be read.
+    match host.package_manager().await {
+        Ok((manager, broken)) if broken.is_empty() => Finding::ok("packages", manager),
+        Ok((manager, broken)) => Finding::warning(
             "packages",
-            format!("dpkg itself is {state}"),
-            "Run `dpkg --configure -a` and `apt-get --fix-broken install`.",
+            format!("{manager} left {} in the middle", broken.join(", ")),
+            "The next package transaction sets them right; on Debian `dpkg --configure -a` does it now.",
         ),
-        Ok(PackageNow::Absent | PackageNow::ConfigFiles) => Finding::warning(
+        Err(HostError::Unsupported { .. }) => Finding::warning(
             "packages",
-            "dpkg is not installed, so packages cannot be managed",
-            "Leave packages out of this host's state, or use a Debian host.",
+            "neither apt, dnf nor zypper is here, so packages cannot be managed",
+            "Leave packages out of this host's state.",
         ),
         Err(why) => Finding::fail("packages", &failed(&why)),
     }

@@ -1,13 +1,6 @@
-//! dpkg's database, as dpkg-query(1) tells it, and how to know that it has not changed since.
-//!
-//! dpkg keeps its database in `/var/lib/dpkg/status` and, while it works, a journal in `/var/lib/dpkg/updates`; the truth is both
-//! together, which is why dpkg-query is asked and the file is not read. A change is first written to the journal. When the
-//! journal is folded into a new `status`, that is a new file which takes the old one's name, while the old one stays as
-//! `status-old`: two successive files cannot have the same inode number. So an answer is still true, with no time limit, while
-//! `updates` is empty and `status` has the same device, inode, size and times as just before and just after the answer was
-//! given. Only somebody who writes into `status` by hand, without changing its times, could deceive this.
+//! All packages at one time, and how to know that nothing has changed since.
 
-#![expect(clippy::disallowed_methods, reason = "part of the room that owns dpkg's database")]
+#![expect(clippy::disallowed_methods, reason = "part of the room that owns the package manager's database")]
 
 use std::{
     fs, io,
@@ -19,13 +12,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::manager::Manager;
 use crate::host::{HostError, PackageNow, command::Command};
-
-/// Where dpkg keeps its database.
-pub(super) const DPKG: &str = "/var/lib/dpkg";
-
-/// What is asked of dpkg-query for each package; [`Line`] reads it.
-const FORMAT: &str = "${Package}\\t${Architecture}\\t${db:Status-Abbrev}\\t${Version}\\n";
 
 /// A host with all of Debian installed answers with less.
 pub(super) const MOST: usize = 16 * 1024 * 1024;
@@ -33,11 +21,15 @@ pub(super) const MOST: usize = 16 * 1024 * 1024;
 pub(super) const LIMIT: Duration = Duration::from_secs(30);
 
 /// The version of the kept answer's form.
-const KEPT: u32 = 1;
+pub(super) const KEPT: u32 = 2;
 
-/// What tells one state of the database from another.
+/// What tells one state of the database from another: the files that it is in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stamp(Vec<Option<FileStamp>>);
+
+/// What tells one state of a file from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stamp {
+struct FileStamp {
     device: u64,
     inode: u64,
     size: u64,
@@ -68,49 +60,53 @@ struct Kept {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Line<'a> {
     pub(super) name: &'a str,
+    /// `all` if it fits every one.
     pub(super) architecture: &'a str,
-    /// Wanted, status and error, one letter each.
+    /// Wanted, status and error, one letter each, as dpkg-query(1) has them in `Status-Abbrev`. For packages of rpm `hi` is a
+    /// locked one, `iH` one whose files are not all its own, and `iD` one of which an older version has stayed behind.
     pub(super) state: &'a str,
+    /// Its version; for `iD` the older ones follow, each after a blank.
     pub(super) version: &'a str,
 }
 
-/// The stamp of the database at `dpkg`; `None` while dpkg works on it or was interrupted.
-pub(super) fn stamp(dpkg: &Path) -> Result<Option<Stamp>, HostError> {
-    match read_stamp(dpkg) {
-        Ok(stamp) => Ok(stamp),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(HostError::Unsupported { what: "installing packages with dpkg".into() })
-        }
-        Err(source) => Err(HostError::Io { tried: format!("look at {}", dpkg.display()), source }),
+impl Stamp {
+    /// The state of these files. Those that need not be there may come and go.
+    pub(super) fn of<'a>(files: impl IntoIterator<Item = &'a Path>) -> io::Result<Self> {
+        let stamp = |path: &Path| match fs::symlink_metadata(path) {
+            Ok(file) => Ok(Some(FileStamp {
+                device: file.dev(),
+                inode: file.ino(),
+                size: file.size(),
+                modified: (file.mtime(), file.mtime_nsec()),
+                changed: (file.ctime(), file.ctime_nsec()),
+            })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+        files.into_iter().map(stamp).collect::<io::Result<_>>().map(Self)
     }
-}
 
-fn read_stamp(dpkg: &Path) -> io::Result<Option<Stamp>> {
-    let status = fs::symlink_metadata(dpkg.join("status"))?;
-    if fs::read_dir(dpkg.join("updates"))?.next().is_some() {
-        return Ok(None);
+    /// The time at which the newest of the files was changed, in seconds since the epoch.
+    pub(super) fn newest(&self) -> i64 {
+        self.0.iter().flatten().map(|file| file.changed.0).max().unwrap_or_default()
     }
-    Ok(Some(Stamp {
-        device: status.dev(),
-        inode: status.ino(),
-        size: status.size(),
-        modified: (status.mtime(), status.mtime_nsec()),
-        changed: (status.ctime(), status.ctime_nsec()),
-    }))
 }
 
 impl Database {
-    /// Asks dpkg-query.
-    pub(super) async fn ask(dpkg: &Path) -> Result<Self, HostError> {
-        let before = stamp(dpkg)?;
-        let argv = ["dpkg-query", "--show", "--showformat", FORMAT].map(str::to_owned);
-        let text = Command::new(&argv, LIMIT).output(MOST).await.map_err(HostError::from)?;
-        let text = String::from_utf8_lossy(&text).into_owned();
-        let stamp = before.filter(|before| stamp(dpkg).is_ok_and(|after| after == Some(*before)));
-        Ok(Self::parse(text, stamp))
+    /// Asks the package manager.
+    pub(super) async fn ask(manager: &dyn Manager) -> Result<Self, HostError> {
+        let before = manager.stamp()?;
+        let text = Command::new(&manager.query(), LIMIT).output(MOST).await.map_err(HostError::from)?;
+        let mut text = manager.normal(String::from_utf8_lossy(&text).into_owned());
+        if let Some(verify) = manager.verify() {
+            let found = Command::new(&verify, LIMIT).output(MOST).await.map_err(HostError::from)?;
+            text = manager.mark_torn(text, &String::from_utf8_lossy(&found));
+        }
+        let stamp = before.filter(|before| manager.stamp().is_ok_and(|after| after.as_ref() == Some(before)));
+        Ok(Self::parse(text, manager.native(), stamp))
     }
 
-    fn parse(text: String, stamp: Option<Stamp>) -> Self {
+    pub(super) fn parse(text: String, native: Option<&str>, stamp: Option<Stamp>) -> Self {
         let mut lines = Vec::new();
         let mut start = 0;
         for line in text.split_inclusive('\n') {
@@ -122,34 +118,35 @@ impl Database {
         }
         let line = |range: &Range<usize>| text.get(range.clone()).and_then(Line::parse);
         lines.sort_by_key(|range| line(range).map(|line| line.name));
-        let native = lines.iter().filter_map(line).find(|line| line.name == "dpkg");
-        let native = native.map_or_else(String::new, |line| line.architecture.to_owned());
+        let told =
+            || lines.iter().filter_map(line).find(|line| line.name == "dpkg").map(|line| line.architecture);
+        let native = native.or_else(told).unwrap_or_default().to_owned();
         Self { text, lines, native, stamp }
     }
 
     /// Whether this is still the database's state.
-    pub(super) fn is_current(&self, dpkg: &Path) -> Result<bool, HostError> {
-        Ok(self.stamp.is_some() && stamp(dpkg)? == self.stamp)
+    pub(super) fn is_current(&self, manager: &dyn Manager) -> Result<bool, HostError> {
+        Ok(self.stamp.is_some() && manager.stamp()? == self.stamp)
     }
 
-    /// Whether dpkg was at work, or had been interrupted, when it was asked.
+    /// Whether the package manager was at work, or had been interrupted, when it was asked.
     pub(super) fn was_unsettled(&self) -> bool {
         self.stamp.is_none()
     }
 
     /// An answer that an earlier process kept at `path`, if there is one that can be read.
-    pub(super) fn load(path: &Path) -> Option<Self> {
+    pub(super) fn load(path: &Path, native: Option<&str>) -> Option<Self> {
         let kept = fs::read_to_string(path).ok()?;
         let (head, text) = kept.split_once('\n')?;
         let head: Kept = serde_json::from_str(head).ok()?;
-        (head.version == KEPT).then(|| Self::parse(text.to_owned(), Some(head.stamp)))
+        (head.version == KEPT).then(|| Self::parse(text.to_owned(), native, Some(head.stamp)))
     }
 
     /// Keeps this answer at `path` for the next process. Not worth an error: it only spares that one a question.
     pub(super) fn store(&self, path: &Path) {
-        let Some(stamp) = self.stamp else { return };
+        let Some(stamp) = &self.stamp else { return };
         let store = || {
-            let head = serde_json::to_string(&Kept { version: KEPT, stamp })?;
+            let head = serde_json::to_string(&Kept { version: KEPT, stamp: stamp.clone() })?;
             let new = path.with_extension("new");
             let mut options = fs::OpenOptions::new();
             let file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
@@ -159,11 +156,11 @@ impl Database {
             fs::rename(&new, path)
         };
         if let Err(error) = store() {
-            tracing::debug!(path = %path.display(), %error, "dpkg's answer could not be kept");
+            tracing::debug!(path = %path.display(), %error, "the package manager's answer could not be kept");
         }
     }
 
-    /// Every package that dpkg has an entry for.
+    /// Every package that the package manager has an entry for.
     pub(super) fn packages(&self) -> impl Iterator<Item = Line<'_>> {
         self.lines.iter().filter_map(|range| self.text.get(range.clone()).and_then(Line::parse))
     }
@@ -200,7 +197,7 @@ impl Database {
 }
 
 impl<'a> Line<'a> {
-    fn parse(line: &'a str) -> Option<Self> {
+    pub(super) fn parse(line: &'a str) -> Option<Self> {
         let mut fields = line.trim_end_matches('\n').split('\t');
         let line = Self {
             name: fields.next()?,
@@ -241,6 +238,7 @@ impl<'a> Line<'a> {
             b'F' => broken("half-configured"),
             b'W' => broken("triggers-awaited"),
             b't' => broken("triggers-pending"),
+            b'D' => broken("installed twice"),
             other => broken(&format!("in the unknown state {:?}", char::from(other))),
         }
     }

@@ -1,18 +1,18 @@
-//! The write side: one transaction of apt in a transient unit, and all that it takes to never hang and never break dpkg.
+//! The write side: one transaction in a transient unit, and all that it takes to never hang and never break a database.
 //!
-//! - A lock that is held is not waited for: the pass goes on and the next one tries again. apt itself waits for a moment, for
-//!   the case that somebody comes first by a hair.
-//! - What an interrupted run left is set right first: `dpkg --configure -a`, then a reinstallation of what was being unpacked.
+//! - A lock that is held is not waited for: the pass goes on and the next one tries again. apt and zypper themselves wait for a
+//!   moment, for the case that somebody comes first by a hair.
+//! - What an interrupted run left is set right first, down to a reinstallation of what was being unpacked.
 //! - Nothing asks: no terminal, no input, a changed configuration file stays as it is and the new one lies beside it.
-//! - Nothing is removed that is not declared: without removals apt is told so; with some, a simulated run is looked at first.
+//! - Nothing is removed that is not declared: the package manager is told so, or a simulated run is looked at first.
 //! - A package that the lists do not have, or whose archive is gone from the mirror, makes the lists be refreshed, at most
 //!   once in [`REFRESH_AGAIN`], and the transaction tried again.
-//! - apt is never killed: maintainer scripts would go on as orphans. A transaction that takes long goes on by itself, and only
+//! - The package manager is never killed: maintainer scripts would go on as orphans. A transaction that takes long goes on by itself, and only
 //!   a maintainer script that runs for too long is stopped.
 //! - A package does not start a unit that the state starts later in the pass: the program `policy-rc.d`, which Debian's
-//!   packages ask, is told of it in the environment.
+//!   packages ask, is told of it in the environment. Packages of rpm start nothing by their distributions' rules.
 //! - When a transaction fails because of single packages, the error names them, each with its reason.
-#![expect(clippy::disallowed_methods, reason = "part of the room that owns dpkg's database")]
+#![expect(clippy::disallowed_methods, reason = "part of the room that owns package transactions")]
 
 use std::{
     cell::RefCell,
@@ -27,11 +27,14 @@ use tokio::{pin, time::timeout};
 
 use super::{
     Packages,
-    complaint::{Complaint, complaints, config_files, holder, killed, removals},
-    database::{Database, Line},
+    apt::complaint::holder,
+    complaint::{Complaint, killed},
+    database::Database,
     lock,
-    plan::{Job, Plan, apt, would_remove},
+    manager::Manager,
+    plan::{Job, Plan, would_remove},
     script::Script,
+    version,
 };
 use holdfast_schema::UnitName;
 
@@ -65,25 +68,13 @@ const SHUTDOWN_WAITS: Duration = Duration::from_mins(15);
 /// The package lists are not refreshed more often than this because something is missing.
 const REFRESH_AGAIN: Duration = Duration::from_mins(10);
 
-/// How much of what apt says is read.
+/// How much of what a package manager says is read.
 const MOST: u64 = 1024 * 1024;
 
 /// So many packages are tried one by one to find those that are in the way of the rest.
 const MOST_SUSPECTS: usize = 50;
 
-const ENVIRONMENT: [(&str, &str); 9] = [
-    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
-    ("HOME", "/root"),
-    ("LC_ALL", "C.UTF-8"),
-    ("DEBIAN_FRONTEND", "noninteractive"),
-    ("DEBIAN_PRIORITY", "critical"),
-    ("APT_LISTCHANGES_FRONTEND", "none"),
-    ("NEEDRESTART_MODE", "l"),
-    ("NEEDRESTART_SUSPEND", "1"),
-    ("UCF_FORCE_CONFFOLD", "1"),
-];
-
-/// How the manager tells in the log what became of the package manager itself, see systemd.exec(5).
+/// How the service manager tells in the log what became of the package manager itself, see systemd.exec(5).
 const ENDED: [&str; 2] = ["/usr/bin/echo", "holdfast: it ended: ${EXIT_CODE} ${EXIT_STATUS}"];
 
 /// The variable in which `policy-rc.d` finds the units that are not to be started.
@@ -100,9 +91,26 @@ pub(in crate::host) struct Installer {
     config_files: RefCell<Vec<ConfigFile>>,
 }
 
+/// Whether the package lists were refreshed for this transaction.
+#[derive(Debug, Default)]
+enum Refreshed {
+    #[default]
+    No,
+    Whole,
+    /// Not all of them: why.
+    Partly(String),
+}
+
+impl Refreshed {
+    fn why_not(&self) -> Option<&str> {
+        if let Self::Partly(why) = self { Some(why) } else { None }
+    }
+}
+
 /// What the runs of one transaction have in common.
 #[derive(Debug)]
 struct Session {
+    manager: Rc<dyn Manager>,
     log: Said,
     not_yet: String,
     script_limit: Duration,
@@ -111,7 +119,7 @@ struct Session {
 }
 
 impl Installer {
-    /// Changes packages through `systemd`; leaves what apt says in `state`.
+    /// Changes packages through `systemd`; leaves what they say in `state`.
     pub(in crate::host) fn new(packages: Rc<Packages>, systemd: Rc<Systemd>, state: PathBuf) -> Self {
         Self { packages, systemd, state, config_files: RefCell::default() }
     }
@@ -125,55 +133,136 @@ impl Installer {
     pub(in crate::host) async fn run(&self, transaction: &PackageTransaction) -> Result<(), HostError> {
         self.packages.forget();
         self.config_files.take();
-        let result = self.transact(transaction).await;
+        let result = match self.begin(transaction).await {
+            Ok(session) => self.transact(&session, transaction).await,
+            Err(error) => Err(error),
+        };
         self.packages.forget();
         result
     }
 
-    async fn transact(&self, transaction: &PackageTransaction) -> Result<(), HostError> {
+    async fn begin(&self, transaction: &PackageTransaction) -> Result<Session, HostError> {
+        let manager = self.packages.manager()?;
         let script_limit = transaction.script_limit.unwrap_or(SCRIPT_LIMIT);
-        self.wait_for_nobody(script_limit).await?;
+        self.wait_for_nobody(&*manager, script_limit).await?;
         let not_yet: Vec<&str> = transaction.not_yet.iter().map(UnitName::as_str).collect();
-        let session = Session {
+        Ok(Session {
+            manager,
             log: Said::new(self.log())?.keep(),
             not_yet: not_yet.join(" "),
             script_limit,
             stopped: RefCell::default(),
-        };
-        let session = &session;
+        })
+    }
+
+    async fn transact(&self, session: &Session, transaction: &PackageTransaction) -> Result<(), HostError> {
+        let manager = &*session.manager;
         self.repair(session, transaction).await?;
         let database = self.packages.database().await?;
-        let plan = Plan::of(transaction, &database);
-        if !plan.remove.is_empty() {
+        let mut plan = Plan::of(transaction, &database);
+        let mut refreshed = Refreshed::No;
+        let mut missing = self.resolve(session, &mut plan).await?;
+        if missing.iter().any(is_missing) && self.may_refresh() {
+            refreshed = self.refresh(session).await?;
+            missing = self.resolve(session, &mut plan).await?;
+        }
+        if !missing.is_empty() {
+            let error = self.blame(session, &plan, &missing, refreshed.why_not(), "").await?;
+            return Err(error);
+        }
+        if manager.needs_simulation(&plan) && plan.each(manager).next().is_some() {
             self.check_removals(session, &plan).await?;
         }
-        let job = plan.job();
+        let done = self.change(session, transaction, &plan, refreshed).await;
+        self.settle(session, &plan).await?;
+        done
+    }
+
+    /// Runs the transaction, again with newer lists if they were too old.
+    async fn change(
+        &self,
+        session: &Session,
+        transaction: &PackageTransaction,
+        plan: &Plan,
+        mut refreshed: Refreshed,
+    ) -> Result<(), HostError> {
+        let manager = &*session.manager;
+        let database = self.packages.database().await?;
+        let job = manager.job(plan, &database);
         if job.commands.is_empty() {
             return Ok(());
         }
-        let mut refreshed = None;
         let mut repaired = false;
         loop {
-            let Err(said) = self.unit(session, &job).await? else { return Ok(()) };
-            let found = complaints(&said);
-            busy(&found, &said)?;
-            if let Some(signal) = killed(&said) {
-                return Err(HostError::Killed { program: "apt-get", signal });
+            let ran = self.unit(session, &job).await?;
+            let (Ok(said) | Err(said)) = &ran;
+            if let Some(signal) = killed(said) {
+                return Err(HostError::Killed { program: manager.program(), signal });
             }
-            let missing = |complaint: &Complaint| {
-                matches!(complaint, Complaint::NotFound(_) | Complaint::NotFetched(..))
-            };
+            if let Some(unfinished) = manager.unfinished() {
+                // It ended by itself: there is nothing that only a closer look at files could tell.
+                let _gone = fs::remove_file(unfinished);
+            }
+            let Err(said) = ran else { return Ok(()) };
+            let found = manager.complaints(&said);
+            busy(manager, &found, &said)?;
             if !repaired && found.contains(&Complaint::Interrupted) {
                 repaired = true;
                 self.repair(session, transaction).await?;
-            } else if refreshed.is_none() && found.iter().any(missing) && self.may_refresh() {
-                refreshed = Some(self.refresh(session).await?);
+            } else if matches!(refreshed, Refreshed::No) && found.iter().any(is_missing) && self.may_refresh()
+            {
+                refreshed = self.refresh(session).await?;
             } else {
-                return Err(self
-                    .blame(session, &plan, &found, refreshed.flatten().as_deref(), &said)
-                    .await?);
+                return Err(self.blame(session, plan, &found, refreshed.why_not(), &said).await?);
             }
         }
+    }
+
+    /// Says exact versions to a package manager that is to be told them. Gives what there is not.
+    async fn resolve(&self, session: &Session, plan: &mut Plan) -> Result<Vec<Complaint>, HostError> {
+        let manager = &*session.manager;
+        let names: Vec<&str> = plan.install.iter().map(|(name, _)| name.as_str()).collect();
+        let Some(search) = manager.search(&names).filter(|_| !names.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let (said, failed) = match self.unit(session, &search).await? {
+            Ok(said) => (said, false),
+            Err(said) => (said, true),
+        };
+        let found = manager.complaints(&said);
+        busy(manager, &found, &said)?;
+        let offered = manager.offered(&said);
+        if offered.is_empty() && failed && !found.is_empty() && !found.iter().all(is_missing) {
+            return Ok(found);
+        }
+        let mut missing = Vec::new();
+        for (name, wanted) in &mut plan.install {
+            let versions = offered.get(name).into_iter().flatten();
+            let fits =
+                |version: &&String| wanted.as_ref().is_none_or(|wanted| version::matches(wanted, version));
+            let newest = versions
+                .filter(fits)
+                .reduce(|best, version| if manager.is_newer(version, best) { version } else { best });
+            match (newest, &wanted) {
+                (None, Some(version)) => missing.push(Complaint::NotFound(format!("{name}={version}"))),
+                (None, None) => missing.push(Complaint::NotFound(name.clone())),
+                // Which one is the newest that can be had is the package manager's business.
+                (Some(_), None) => {}
+                (Some(newest), Some(_)) => *wanted = Some(newest.clone()),
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Puts configuration files where they are wanted, if the package manager could not be told beforehand.
+    async fn settle(&self, session: &Session, plan: &Plan) -> Result<(), HostError> {
+        let mut files = self.config_files.take();
+        let job = session.manager.settle(plan, &mut files);
+        if !job.commands.is_empty() {
+            let _said = self.unit(session, &job).await?;
+        }
+        self.config_files.replace(files);
+        Ok(())
     }
 
     fn log(&self) -> PathBuf {
@@ -181,22 +270,22 @@ impl Installer {
     }
 
     /// Whether nobody else is at work on packages.
-    async fn wait_for_nobody(&self, script_limit: Duration) -> Result<(), HostError> {
+    async fn wait_for_nobody(&self, manager: &dyn Manager, script_limit: Duration) -> Result<(), HostError> {
         if self.systemd.is_running(UNIT).await? {
-            if let Some(script) = self.script() {
+            if let Some(script) = self.script(manager) {
                 script.bound(script_limit);
             }
-            return Err(HostError::Busy { what: self.earlier() });
+            return Err(HostError::Busy { what: self.earlier(manager) });
         }
-        match lock::holder(&self.packages.dpkg)? {
-            Some(holder) => Err(HostError::Busy { what: format!("the dpkg lock, held by {holder}") }),
+        match manager.holder()? {
+            Some(holder) => Err(HostError::Busy { what: format!("{}, held by {holder}", manager.lock()) }),
             None => Ok(()),
         }
     }
 
     /// An earlier transaction of ours, and what it is at.
-    fn earlier(&self) -> String {
-        let at = match self.script() {
+    fn earlier(&self, manager: &dyn Manager) -> String {
+        let at = match self.script(manager) {
             Some(script) => format!("is at {script}"),
             None => format!("last said {:?}", one_line(&self.tail()).rsplit("; ").next().unwrap_or_default()),
         };
@@ -204,8 +293,8 @@ impl Installer {
     }
 
     /// The maintainer script that a transaction of ours is at.
-    fn script(&self) -> Option<Script> {
-        Script::of(UNIT, &String::from_utf8_lossy(&self.tail()))
+    fn script(&self, manager: &dyn Manager) -> Option<Script> {
+        Script::of(manager, UNIT, &String::from_utf8_lossy(&self.tail()))
     }
 
     /// The end of what our transactions said.
@@ -223,42 +312,24 @@ impl Installer {
         if !database.was_unsettled() && !broken(&database) {
             return Ok(());
         }
-        // A script that hangs need not be run again for a package that is to go.
-        let goes = |line: &Line<'_>| {
-            let name = database.name(line);
-            matches!(line.now(), PackageNow::Broken { .. })
-                && (transaction.remove.contains(&name) || transaction.purge.contains(&name))
-        };
-        let going: Vec<String> = database.packages().filter(goes).map(|line| database.name(&line)).collect();
-        if !going.is_empty() {
-            let remove = ["/usr/bin/dpkg", "--remove", "--"].map(str::to_owned);
-            self.attempt(session, "remove", &[remove.to_vec(), going].concat()).await?;
+        let going: Vec<String> = transaction.remove.union(&transaction.purge).cloned().collect();
+        for repair in session.manager.repairs(&database, &going) {
+            self.attempt(session, "repair", &repair).await?;
         }
-        let configure = ["/usr/bin/dpkg", "--force-confdef", "--force-confold", "--configure", "-a"];
-        self.attempt(session, "repair", &configure.map(str::to_owned)).await?;
         self.packages.forget();
         let database = self.packages.database().await?;
-        let unpack: Vec<String> = database
-            .packages()
-            .filter(Line::needs_reinstall)
-            .map(|line| match line.architecture {
-                "all" => format!("{}={}", line.name, line.version),
-                architecture => format!("{}:{architecture}={}", line.name, line.version),
-            })
-            .collect();
-        if !unpack.is_empty() {
-            let command = [apt(&["--no-remove", "--reinstall", "install", "--"]), unpack].concat();
-            self.attempt(session, "repair", &command).await?;
+        if let Some(job) = session.manager.reinstall(&database) {
+            self.attempt(session, "reinstall", &job).await?;
             self.packages.forget();
         }
         Ok(())
     }
 
     /// Runs a command that may fail, though not because somebody else is at work.
-    async fn attempt(&self, session: &Session, what: &str, command: &[String]) -> Result<(), HostError> {
-        let job = Job { commands: vec![command.to_owned()], finally: Vec::new() };
-        if let Err(said) = self.unit(session, &job).await? {
-            busy(&complaints(&said), &said)?;
+    async fn attempt(&self, session: &Session, what: &str, job: &Job) -> Result<(), HostError> {
+        if let Err(said) = self.unit(session, job).await? {
+            let manager = &*session.manager;
+            busy(manager, &manager.complaints(&said), &said)?;
             tracing::debug!(what, said, "a package command failed");
         }
         Ok(())
@@ -276,36 +347,38 @@ impl Installer {
         self.state.join("packages.refreshed")
     }
 
-    /// Refreshes the package lists. Gives why that did not go well, if so: older lists are used then.
-    async fn refresh(&self, session: &Session) -> Result<Option<String>, HostError> {
+    /// Refreshes the package lists. If that does not go well, older lists are used.
+    async fn refresh(&self, session: &Session) -> Result<Refreshed, HostError> {
         if let Err(error) = File::create(self.refreshed()) {
             return Err(HostError::Io {
                 tried: format!("make {}", self.refreshed().display()),
                 source: error,
             });
         }
-        let job = Job { commands: vec![apt(&["update"])], finally: Vec::new() };
-        let (Ok(said) | Err(said)) = self.unit(session, &job).await?;
-        let found = complaints(&said);
-        busy(&found, &said)?;
-        Ok(found.into_iter().find_map(|complaint| match complaint {
+        let manager = &*session.manager;
+        let (Ok(said) | Err(said)) = self.unit(session, &manager.refresh()).await?;
+        let found = manager.complaints(&said);
+        busy(manager, &found, &said)?;
+        let why = found.into_iter().find_map(|complaint| match complaint {
             Complaint::NotRefreshed(why) | Complaint::Other(why) => Some(why),
             _ => None,
-        }))
+        });
+        Ok(why.map_or(Refreshed::Whole, Refreshed::Partly))
     }
 
     /// Looks at a simulated run, and refuses a plan that would remove what is not declared.
     async fn check_removals(&self, session: &Session, plan: &Plan) -> Result<(), HostError> {
         // A simulation that fails, fails again in earnest, where its complaints are looked at.
-        let Ok(said) = self.simulate(session, &plan.words()).await? else { return Ok(()) };
-        let undeclared = plan.undeclared(removals(&said));
+        let manager = &*session.manager;
+        let Ok(said) = self.simulate(session, plan, &plan.words(manager)).await? else { return Ok(()) };
+        let undeclared = plan.undeclared(manager.removals(&said));
         if undeclared.is_empty() {
             return Ok(());
         }
         let mut failed = BTreeMap::new();
-        for (name, word) in plan.each().take(MOST_SUSPECTS) {
-            if let Ok(said) = self.simulate(session, &[word]).await? {
-                let undeclared = plan.undeclared(removals(&said));
+        for (name, word) in plan.each(manager).take(MOST_SUSPECTS) {
+            if let Ok(said) = self.simulate(session, plan, &[word]).await? {
+                let undeclared = plan.undeclared(manager.removals(&said));
                 if !undeclared.is_empty() {
                     failed.insert(name.to_owned(), would_remove(name, &undeclared));
                 }
@@ -313,27 +386,35 @@ impl Installer {
         }
         if failed.is_empty() {
             // Only all of them together.
-            failed.extend(plan.each().map(|(name, _)| (name.to_owned(), would_remove(name, &undeclared))));
+            failed.extend(
+                plan.each(manager).map(|(name, _)| (name.to_owned(), would_remove(name, &undeclared))),
+            );
         }
         Err(HostError::Packages { failed })
     }
 
-    /// What apt would do: what it said, as an error if it would fail.
+    /// What would happen: what was said, as an error if it would fail.
     async fn simulate(
         &self,
         session: &Session,
+        plan: &Plan,
         words: &[String],
     ) -> Result<Result<String, String>, HostError> {
-        let simulate = apt(&["--simulate", "--option=Debug::NoLocking=1", "install", "--"]);
-        let job = Job { commands: vec![[simulate, words.to_owned()].concat()], finally: Vec::new() };
-        self.unit(session, &job).await
+        let database = self.packages.database().await?;
+        self.unit(session, &session.manager.simulate(words, plan, &database)).await
     }
 
     /// Runs a job in the unit. Gives what it said, as an error if it failed.
     async fn unit(&self, session: &Session, job: &Job) -> Result<Result<String, String>, HostError> {
+        let manager = &*session.manager;
+        for (path, text) in &job.inputs {
+            fs::write(path, text)
+                .map_err(|source| HostError::Io { tried: format!("write {}", path.display()), source })?;
+        }
         let before = session.log.length()?;
+        let environment = manager.environment().iter().copied();
         let environment: Vec<(&str, &str)> =
-            ENVIRONMENT.into_iter().chain([(NOT_YET, session.not_yet.as_str())]).collect();
+            environment.chain([(NOT_YET, session.not_yet.as_str())]).collect();
         let finally: Vec<Vec<String>> =
             job.finally.iter().cloned().chain([ENDED.map(str::to_owned).to_vec()]).collect();
         let unit = Transient {
@@ -346,14 +427,14 @@ impl Installer {
             limit: Limit::Never { shutdown_waits: SHUTDOWN_WAITS },
         };
         let ran = timeout(PATIENCE, self.bounded(session, self.systemd.run(&unit))).await;
-        let ran = ran.map_err(|_elapsed| HostError::Busy { what: self.earlier() })??;
+        let ran = ran.map_err(|_elapsed| HostError::Busy { what: self.earlier(manager) })??;
         let said = session.log.since(before, MOST)?;
         let said = String::from_utf8_lossy(&said).into_owned();
-        self.config_files.borrow_mut().extend(config_files(&said));
+        self.config_files.borrow_mut().extend(manager.config_files(&said));
+        let failed = || manager.has_failed(ran == Ran::Failed, &manager.complaints(&said), &said);
         match ran {
-            Ran::Done => Ok(Ok(said)),
-            Ran::Failed => Ok(Err(said)),
-            Ran::AlreadyThere => Err(HostError::Busy { what: self.earlier() }),
+            Ran::Done | Ran::Failed => Ok(if failed() { Err(said) } else { Ok(said) }),
+            Ran::AlreadyThere => Err(HostError::Busy { what: self.earlier(manager) }),
         }
     }
 
@@ -364,7 +445,9 @@ impl Installer {
             if let Ok(ran) = timeout(LOOK_AGAIN, &mut run).await {
                 return ran;
             }
-            if let Some(script) = self.script().filter(|script| script.bound(session.script_limit)) {
+            if let Some(script) =
+                self.script(&*session.manager).filter(|script| script.bound(session.script_limit))
+            {
                 tracing::warn!(
                     package = script.package,
                     script = script.name,
@@ -376,8 +459,13 @@ impl Installer {
     }
 }
 
+/// Whether a complaint is about something that newer lists may have.
+fn is_missing(complaint: &Complaint) -> bool {
+    matches!(complaint, Complaint::NotFound(_) | Complaint::NotFetched(..))
+}
+
 /// Fails if somebody else was at work.
-fn busy(found: &[Complaint], said: &str) -> Result<(), HostError> {
+fn busy(manager: &dyn Manager, found: &[Complaint], said: &str) -> Result<(), HostError> {
     let Some(by) = found.iter().find_map(|complaint| match complaint {
         Complaint::Locked(by) => Some(by.clone().or_else(|| said.lines().rev().find_map(holder))),
         _ => None,
@@ -389,5 +477,5 @@ fn busy(found: &[Complaint], said: &str) -> Result<(), HostError> {
         Some((name, pid)) => format!("{name} (pid {pid})"),
         None => "another process".to_owned(),
     };
-    Err(HostError::Busy { what: format!("the dpkg lock, held by {by}") })
+    Err(HostError::Busy { what: format!("{}, held by {by}", manager.lock()) })
 }

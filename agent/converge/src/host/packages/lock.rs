@@ -1,6 +1,6 @@
-//! Who holds dpkg's locks.
+//! Who holds a package manager's locks.
 
-#![expect(clippy::disallowed_methods, reason = "part of the room that owns dpkg's database")]
+#![expect(clippy::disallowed_methods, reason = "part of the room that owns the package manager's database")]
 
 use std::{fs, fs::File, io, path::Path};
 
@@ -11,14 +11,10 @@ use nix::{
 
 use crate::host::HostError;
 
-/// The locks in the order in which package managers take them.
-const LOCKS: [&str; 2] = ["lock-frontend", "lock"];
-
-/// The process that holds one of the locks at `dpkg`, in words such as `apt-get (pid 812)`. Nothing is locked by asking.
-pub(super) fn holder(dpkg: &Path) -> Result<Option<String>, HostError> {
-    for lock in LOCKS {
-        let path = dpkg.join(lock);
-        match holder_of(&path) {
+/// The process that holds one of these locks, in words such as `apt-get (pid 812)`. Nothing is locked by asking.
+pub(super) fn holder<'a>(locks: impl IntoIterator<Item = &'a Path>) -> Result<Option<String>, HostError> {
+    for path in locks {
+        match holder_of(path) {
             Ok(Some(pid)) => return Ok(Some(name(pid))),
             Ok(None) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -28,6 +24,12 @@ pub(super) fn holder(dpkg: &Path) -> Result<Option<String>, HostError> {
         }
     }
     Ok(None)
+}
+
+/// The process that wrote its pid into one of these files and still runs.
+pub(super) fn writer<'a>(files: impl IntoIterator<Item = &'a Path>) -> Option<String> {
+    let pids = files.into_iter().filter_map(|file| fs::read_to_string(file).ok()?.trim().parse::<i32>().ok());
+    pids.filter(|pid| *pid > 0).find(|pid| Path::new(&format!("/proc/{pid}")).exists()).map(name)
 }
 
 /// The pid of the process that holds a lock on `path`, see `F_GETLK` in fcntl(2); 0 if it is in another pid namespace.

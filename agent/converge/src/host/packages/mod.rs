@@ -1,13 +1,16 @@
-//! Packages of a distribution that uses dpkg and apt: [`Packages`] looks, [`Installer`] changes.
+//! Packages of the distribution, whatever manages them: [`Packages`] looks, [`Installer`] changes.
 //!
 //! # Looking
-//! One dpkg-query answers for all packages of a pass. Its answer is kept for as long as dpkg's database is provably the same
-//! (see [`database`]), within the process and, in the agent's own directory, for the next one: a quiet pass starts no process.
+//! One query answers for all packages of a pass. Its answer is kept for as long as the database is provably the same, within the
+//! process and, in the agent's own directory, for the next one: a quiet pass starts no process.
 //!
 //! # Changing
-//! All changes of a pass are one transaction of apt. It runs in a transient unit, so that an agent that stops, crashes or is
-//! itself upgraded by it never leaves dpkg half done. The unit's fixed name is a lock: an agent that finds it at work waits.
-//! Nothing is decided from the exit code alone: the engine asks dpkg-query again, package by package. See [`install`].
+//! All changes of a pass are one transaction. It runs in a transient unit, so that an agent that stops, crashes or is itself
+//! upgraded by it never leaves the package manager half done. The unit's fixed name is a lock: an agent that finds it at work
+//! waits. Nothing is decided from the exit code alone: the engine asks again, package by package. See [`install`].
+//!
+//! # Who does it
+//! apt, dnf or zypper, by what the host has: see [`manager`], behind which all that differs lies.
 
 use std::{
     cell::RefCell,
@@ -18,24 +21,31 @@ use std::{
 
 use super::{HostError, Offered, PackageNow, command::Command};
 
+mod apt;
 mod complaint;
 mod database;
 mod install;
 mod lock;
+mod manager;
 mod plan;
+mod rpm;
 mod script;
+pub(crate) mod version;
 
-use database::{DPKG, Database};
+use database::Database;
 pub(super) use install::Installer;
+use manager::Manager;
 
-#[cfg(test)]
-mod tests;
+/// Where the agent's own directory is if nobody says.
+const STATE: &str = "/var/lib/holdfast";
 
 /// The read side.
 #[derive(Debug)]
 pub(super) struct Packages {
-    /// dpkg's own directory.
-    dpkg: PathBuf,
+    /// Who manages them; looked for when it is first needed.
+    manager: RefCell<Option<Rc<dyn Manager>>>,
+    /// The agent's own directory.
+    state: PathBuf,
     /// Where an answer is kept for the next process.
     kept: Option<PathBuf>,
     /// The newest answer.
@@ -47,12 +57,35 @@ pub(super) struct Packages {
 impl Packages {
     /// The packages of this host. Answers are kept in the directory `state`, if one is given.
     pub(super) fn new(state: Option<&Path>) -> Self {
-        Self::at(Path::new(DPKG), state)
+        let kept = state.map(|state| state.join("packages.kept"));
+        let state = state.unwrap_or(Path::new(STATE)).to_owned();
+        Self {
+            manager: RefCell::default(),
+            state,
+            kept,
+            known: RefCell::default(),
+            current: RefCell::default(),
+        }
     }
 
-    fn at(dpkg: &Path, state: Option<&Path>) -> Self {
-        let kept = state.map(|state| state.join("packages.kept"));
-        Self { dpkg: dpkg.to_owned(), kept, known: RefCell::default(), current: RefCell::default() }
+    #[cfg(test)]
+    fn of(manager: Rc<dyn Manager>, state: Option<&Path>) -> Self {
+        Self { manager: RefCell::new(Some(manager)), ..Self::new(state) }
+    }
+
+    /// Who manages this host's packages. A host that has nobody is looked at again the next time.
+    fn manager(&self) -> Result<Rc<dyn Manager>, HostError> {
+        if let Some(manager) = &*self.manager.borrow() {
+            return Ok(Rc::clone(manager));
+        }
+        let manager = manager::of_host(&self.state)?;
+        *self.manager.borrow_mut() = Some(Rc::clone(&manager));
+        Ok(manager)
+    }
+
+    /// The name of what manages them, such as `dnf`.
+    pub(super) fn manager_name(&self) -> Result<&'static str, HostError> {
+        Ok(self.manager()?.program())
     }
 
     /// Starts a pass, or goes on after a change: what is known must prove itself again.
@@ -71,7 +104,7 @@ impl Packages {
         Ok(self.database().await?.state(name))
     }
 
-    /// The state of every package that dpkg has an entry for, by name.
+    /// The state of every package that the package manager has an entry for, by name.
     pub(super) async fn all(&self) -> Result<BTreeMap<String, PackageNow>, HostError> {
         let database = self.database().await?;
         Ok(database.packages().map(|line| (database.name(&line), line.now())).collect())
@@ -79,11 +112,10 @@ impl Packages {
 
     /// The versions of these packages that the lists of the sources have.
     pub(super) async fn offered(&self, packages: &BTreeSet<String>) -> Result<Offered, HostError> {
-        let mut argv = vec!["apt-cache".to_owned(), "madison".to_owned(), "--".to_owned()];
-        argv.extend(packages.iter().cloned());
+        let manager = self.manager()?;
         let table =
-            Command::new(&argv, database::LIMIT).output(database::MOST).await.map_err(HostError::from)?;
-        Ok(offered(&String::from_utf8_lossy(&table)))
+            Command::new(&manager.ask_offered(packages), database::LIMIT).output(database::MOST).await;
+        Ok(manager.offered(&String::from_utf8_lossy(&table.map_err(HostError::from)?)))
     }
 
     /// All packages.
@@ -91,12 +123,13 @@ impl Packages {
         if let Some(current) = &*self.current.borrow() {
             return Ok(Rc::clone(current));
         }
+        let manager = self.manager()?;
         let known = self.known.borrow().clone();
-        let known = known.or_else(|| Database::load(self.kept.as_deref()?).map(Rc::new));
+        let known = known.or_else(|| Database::load(self.kept.as_deref()?, manager.native()).map(Rc::new));
         let database = match known {
-            Some(known) if known.is_current(&self.dpkg)? => known,
+            Some(known) if known.is_current(&*manager)? => known,
             _ => {
-                let asked = Database::ask(&self.dpkg).await?;
+                let asked = Database::ask(&*manager).await?;
                 if let Some(kept) = &self.kept {
                     asked.store(kept);
                 }
@@ -107,16 +140,4 @@ impl Packages {
         *self.current.borrow_mut() = Some(Rc::clone(&database));
         Ok(database)
     }
-}
-
-/// Lines such as ` nginx | 1.22.1-9 | http://deb.debian.org/debian bookworm/main amd64 Packages`.
-fn offered(table: &str) -> Offered {
-    let mut offered = Offered::new();
-    for line in table.lines() {
-        let mut cells = line.split(" | ").map(str::trim);
-        if let (Some(name), Some(version)) = (cells.next(), cells.next()) {
-            offered.entry(name.to_owned()).or_default().insert(version.to_owned());
-        }
-    }
-    offered
 }

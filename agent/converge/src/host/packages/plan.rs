@@ -1,58 +1,50 @@
-//! A transaction as command lines, and what a complaint means for its packages.
+//! A transaction, reduced to what there is to do, and what a complaint means for its packages.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
-use super::{complaint::Complaint, database::Database};
+use super::{complaint::Complaint, database::Database, manager::Manager};
 use crate::{
     host::{HostError, PackageNow},
     plan::step::PackageTransaction,
 };
 
-/// Options of every run of apt-get. A name is a name, and never a pattern that happens to fit others.
-const APT: [&str; 7] = [
-    "/usr/bin/apt-get",
-    "--yes",
-    "--quiet",
-    "--option=DPkg::Lock::Timeout=20",
-    "--option=Dpkg::Use-Pty=0",
-    "--option=APT::Cmd::Pattern-Only=true",
-    "--allow-downgrades",
-];
-
-/// What dpkg does about a configuration file that was changed here and in a package: as it stands it would ask.
-const KEEP: [&str; 2] =
-    ["--option=Dpkg::Options::=--force-confdef", "--option=Dpkg::Options::=--force-confold"];
-const REPLACE: [&str; 1] = ["--option=Dpkg::Options::=--force-confnew"];
-
-/// A run of apt-get.
-pub(super) fn apt(words: &[&str]) -> Vec<String> {
-    apt_with(&KEEP, words)
-}
-
-fn apt_with(options: &[&str], words: &[&str]) -> Vec<String> {
-    APT.iter().chain(options).chain(words).map(|word| (*word).to_owned()).collect()
-}
-
 /// What one run of a unit is to do, and what it does in the end even if that fails.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Job {
+    /// What the commands read, written before they are run.
+    pub(super) inputs: Vec<(PathBuf, String)>,
     pub(super) commands: Vec<Vec<String>>,
     pub(super) finally: Vec<Vec<String>>,
+}
+
+impl Job {
+    pub(super) fn of(command: Vec<String>) -> Self {
+        Self { commands: vec![command], ..Self::default() }
+    }
+
+    /// Commands, and one that comes even if they fail or nobody waits for them any more: a hold that was lifted for a change.
+    pub(super) fn ending_with(commands: Vec<Vec<String>>, last: Option<Vec<String>>) -> Self {
+        if commands.is_empty() {
+            Self { commands: last.into_iter().collect(), ..Self::default() }
+        } else {
+            Self { commands, finally: last.into_iter().collect(), ..Self::default() }
+        }
+    }
 }
 
 /// A transaction, reduced to what there is to do.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// What apt is to install: the name, and the word for it on the command line.
-    install: Vec<(String, String)>,
-    /// Those whose new configuration files take the place of changed ones; they need a run of their own.
-    replace_config: BTreeSet<String>,
-    /// What apt is to remove.
+    /// What is to be installed: the name, and the version or a glob over versions.
+    pub(super) install: Vec<(String, Option<String>)>,
+    /// Those whose new configuration files take the place of changed ones.
+    pub(super) replace_config: BTreeSet<String>,
+    /// What is to be removed.
     pub(super) remove: Vec<String>,
-    /// What dpkg is to purge afterwards.
-    purge: Vec<String>,
-    hold: Vec<String>,
-    unhold: Vec<String>,
+    /// What is to be purged afterwards.
+    pub(super) purge: Vec<String>,
+    pub(super) hold: Vec<String>,
+    pub(super) unhold: Vec<String>,
 }
 
 /// Whom a complaint is about.
@@ -70,21 +62,13 @@ pub(super) enum Attributed {
 
 impl Plan {
     pub(super) fn of(transaction: &PackageTransaction, database: &Database) -> Self {
-        let word = |(name, version): (&String, &Option<String>)| {
-            let word = match version {
-                // apt takes the newest version that fits a pattern.
-                Some(version) => format!("{name}={version}"),
-                None => name.clone(),
-            };
-            (name.clone(), word)
-        };
         let is_there = |name: &&String| {
             matches!(database.state(name), PackageNow::Installed { .. } | PackageNow::Broken { .. })
         };
         let is_known = |name: &&String| database.state(name) != PackageNow::Absent;
         let PackageTransaction { install, replace_config, remove, purge, hold, unhold, .. } = transaction;
         Self {
-            install: install.iter().map(word).collect(),
+            install: install.iter().map(|(name, version)| (name.clone(), version.clone())).collect(),
             replace_config: replace_config.clone(),
             remove: remove.union(purge).filter(is_there).cloned().collect(),
             purge: purge.iter().filter(is_known).cloned().collect(),
@@ -93,14 +77,15 @@ impl Plan {
         }
     }
 
-    /// Every package that apt is to install or remove, with its word on the command line.
-    pub(super) fn each(&self) -> impl Iterator<Item = (&str, String)> {
-        let install = self.install.iter().map(|(name, word)| (name.as_str(), word.clone()));
-        install.chain(self.remove.iter().map(|name| (name.as_str(), format!("{name}-"))))
+    /// Every package that is to be installed or removed, with its word on the command line.
+    pub(super) fn each(&self, manager: &dyn Manager) -> impl Iterator<Item = (&str, String)> {
+        let install = self.install.iter();
+        let install = install.map(|(name, version)| (name.as_str(), manager.word(name, version.as_deref())));
+        install.chain(self.remove.iter().map(|name| (name.as_str(), manager.removal(name))))
     }
 
-    pub(super) fn words(&self) -> Vec<String> {
-        self.each().map(|(_, word)| word).collect()
+    pub(super) fn words(&self, manager: &dyn Manager) -> Vec<String> {
+        self.each(manager).map(|(_, word)| word).collect()
     }
 
     /// Those of `removals` that nobody has declared to be removed.
@@ -109,29 +94,14 @@ impl Plan {
         removals.into_iter().filter(|name| !declared(name)).collect()
     }
 
-    pub(super) fn job(&self) -> Job {
-        let command = |words: &[&str], names: &[String]| -> Option<Vec<String>> {
-            let words = words.iter().map(|word| (*word).to_owned());
-            (!names.is_empty()).then(|| words.chain(names.iter().cloned()).collect())
-        };
-        let no_remove: &[&str] = if self.remove.is_empty() { &["--no-remove"] } else { &[] };
-        let change = |options: &[&str], replaces: bool| {
-            let each = self.each().filter(|(name, _)| self.replace_config.contains(*name) == replaces);
-            let words: Vec<String> = each.map(|(_, word)| word).collect();
-            let install = apt_with(options, &[no_remove, &["install", "--"]].concat());
-            (!words.is_empty()).then(|| [install, words].concat())
-        };
-        let (keep, replace) = (change(&KEEP, false), change(&REPLACE, true));
-        let unhold = command(&["/usr/bin/apt-mark", "--quiet", "unhold"], &self.unhold);
-        let purge = command(&["/usr/bin/dpkg", "--force-confold", "--purge"], &self.purge);
-        let hold = command(&["/usr/bin/apt-mark", "--quiet", "hold"], &self.hold);
-        let commands: Vec<Vec<String>> = unhold.into_iter().chain(keep).chain(replace).chain(purge).collect();
-        // A hold that was lifted for the change comes back even if the change fails or nobody waits for it any more.
-        if commands.is_empty() {
-            Job { commands: hold.into_iter().collect(), finally: Vec::new() }
-        } else {
-            Job { commands, finally: hold.into_iter().collect() }
-        }
+    /// Those of the transaction's packages that a text speaks of.
+    fn spoken_of(&self, text: &str) -> Vec<String> {
+        let words: BTreeSet<&str> = text
+            .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')' | '\''))
+            .flat_map(|word| [word, name_of(word)])
+            .collect();
+        let ours = self.install.iter().map(|(name, _)| name).chain(&self.remove);
+        ours.filter(|name| words.contains(bare(name))).cloned().collect()
     }
 
     /// Whom a complaint is about.
@@ -165,6 +135,10 @@ impl Plan {
             }
             Complaint::NotFetched(name, why) => reason(name, format!("it could not be fetched: {why}")),
             Complaint::Unmet(name, why) => reason(name, why.clone()),
+            Complaint::Problem(why) => match self.spoken_of(why).as_slice() {
+                [only] => Attributed::To(only.clone(), package(only, why.clone())),
+                _ => Attributed::Somebody,
+            },
             Complaint::NoArchive(name) => match ours(name) {
                 Some(ours) => {
                     let reason =
@@ -190,8 +164,19 @@ impl Plan {
 }
 
 /// A name without its architecture.
-fn bare(name: &str) -> &str {
+pub(super) fn bare(name: &str) -> &str {
     name.split(':').next().unwrap_or_default()
+}
+
+/// The name in what rpm calls a package: `nginx-1:1.22.1-9.x86_64`, with or without its parts.
+pub(super) fn name_of(nevra: &str) -> &str {
+    let without_architecture = match nevra.rsplit_once('.') {
+        Some((rest, architecture)) if !architecture.contains(['-', ':']) => rest,
+        _ => nevra,
+    };
+    let mut parts = without_architecture.rsplitn(3, '-');
+    let (_release, _version) = (parts.next(), parts.next());
+    parts.next().unwrap_or(nevra)
 }
 
 pub(super) fn package(name: &str, reason: String) -> HostError {

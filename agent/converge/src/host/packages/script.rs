@@ -1,6 +1,6 @@
 //! The maintainer script that a transaction is at: named for people, and stopped when it runs for too long.
 //!
-//! Only the script is stopped, never the package manager: dpkg then takes the package for failed and ends in good order.
+//! Only the script is stopped, never the package manager, which then takes the package for failed and ends in good order.
 #![expect(clippy::disallowed_methods, reason = "part of the room that owns package transactions")]
 
 use std::{
@@ -15,12 +15,8 @@ use nix::{
     unistd::{Pid, SysconfVar, sysconf},
 };
 
-use super::complaint::archive_name;
+use super::manager::Manager;
 use crate::host::clock;
-
-/// Where dpkg runs scripts of installed packages from, and those of a package that is being unpacked.
-const INSTALLED: &str = "/var/lib/dpkg/info/";
-const UNPACKED: &str = "/var/lib/dpkg/tmp.ci/";
 
 /// After this time a script that was asked to end is made to.
 const GRACE: Duration = Duration::from_secs(10);
@@ -30,7 +26,7 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(super) struct Script {
     /// Its package, if that can be told.
     pub(super) package: Option<String>,
-    /// Which of the package's scripts, such as `postinst`.
+    /// Which of the package's scripts, such as `postinst`, as far as that can be told.
     pub(super) name: String,
     /// How long it has been running.
     pub(super) since: Duration,
@@ -41,14 +37,17 @@ pub(super) struct Script {
 
 impl Script {
     /// The script that a unit of the system slice is at. `said` is what the package manager said last.
-    pub(super) fn of(unit: &str, said: &str) -> Option<Self> {
+    pub(super) fn of(manager: &dyn Manager, unit: &str, said: &str) -> Option<Self> {
         let group = Path::new("/sys/fs/cgroup");
         let processes = ["system.slice", "systemd/system.slice"]
             .iter()
             .find_map(|slice| fs::read_to_string(group.join(slice).join(unit).join("cgroup.procs")).ok())?;
         let processes: Vec<i32> = processes.lines().filter_map(|line| line.parse().ok()).collect();
-        let (pid, path) = processes.iter().find_map(|pid| Some((*pid, script_path(*pid)?)))?;
-        let (package, name) = tell(&path, said)?;
+        let (pid, (package, name)) = processes.iter().find_map(|pid| {
+            let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+            let words = String::from_utf8_lossy(&words);
+            Some((*pid, words.split('\0').take(4).find_map(|word| manager.script(word, said))?))
+        })?;
         let parents: BTreeMap<i32, i32> =
             processes.iter().filter_map(|pid| Some((*pid, stat(*pid, 4)?.try_into().ok()?))).collect();
         Some(Self { package, name, since: age(pid)?, pid, family: family(pid, &parents) })
@@ -73,25 +72,6 @@ impl fmt::Display for Script {
         let package = self.package.as_deref().unwrap_or("a package");
         write!(formatter, "the {} of {package}, which has been running for {:?}", self.name, self.since)
     }
-}
-
-/// The maintainer script among the first words of a process' command line.
-fn script_path(pid: i32) -> Option<String> {
-    let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let words = String::from_utf8_lossy(&words);
-    let is_script = |word: &&str| word.starts_with(INSTALLED) || word.starts_with(UNPACKED);
-    words.split('\0').take(4).find(is_script).map(str::to_owned)
-}
-
-/// The package and the name of a script by its path.
-fn tell(path: &str, said: &str) -> Option<(Option<String>, String)> {
-    if let Some(file) = path.strip_prefix(INSTALLED) {
-        let (package, name) = file.rsplit_once('.')?;
-        return Some((Some(package.split(':').next().unwrap_or(package).to_owned()), name.to_owned()));
-    }
-    let unpacked = said.lines().rev().find_map(|line| line.strip_prefix("Preparing to unpack "));
-    let archive = unpacked.and_then(|line| line.strip_suffix(" ..."));
-    Some((archive.and_then(archive_name), path.strip_prefix(UNPACKED)?.to_owned()))
 }
 
 /// A process and its descendants.

@@ -7,7 +7,7 @@ use holdfast_schema::{
 
 use super::{Fate, Kind, Refusal, Subject};
 use crate::{
-    host::{HostError, PackageNow, Read},
+    host::{HostError, PackageNow, Read, version},
     ledger::Lesson,
     plan::{
         Step,
@@ -17,7 +17,6 @@ use crate::{
 
 mod observe;
 mod plan;
-mod version;
 
 pub(crate) struct Package;
 

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_schema::spec::{ConfigFiles, PackageEnsure, PackageSpec};
 
-use super::version;
 use crate::{
-    host::{Expected, PackageNow},
+    host::{Expected, PackageNow, version},
     kinds::Subject,
     plan::{Action, Difference, Disruption, Step, step::PackageTransaction},
 };

@@ -1,8 +1,7 @@
 use holdfast_schema::spec::PackageEnsure;
 
-use super::version::matches;
 use crate::{
-    host::{PackageNow, fake::FakeHost},
+    host::{PackageNow, fake::FakeHost, version::matches},
     ledger::Ledger,
     testing::{AsSpec as _, Scene, planned},
 };

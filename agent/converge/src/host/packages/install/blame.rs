@@ -7,7 +7,7 @@ use crate::host::{
     HostError,
     command::one_line,
     packages::{
-        complaint::{Complaint, complaints, installations, removals},
+        complaint::Complaint,
         plan::{Attributed, Plan, package, would_remove},
     },
 };
@@ -46,7 +46,7 @@ impl Installer {
             return Ok(HostError::Packages { failed });
         }
         let reason = if others.is_empty() { last_words(said) } else { others.join("; ") };
-        Ok(HostError::Command { command: "apt-get".into(), reason })
+        Ok(HostError::Command { command: session.manager.program().to_owned(), reason })
     }
 
     /// Tries each package alone in a simulated run, to find those that are in the way of the rest.
@@ -56,11 +56,13 @@ impl Installer {
         plan: &Plan,
         found: &[Complaint],
     ) -> Result<BTreeMap<String, HostError>, HostError> {
+        let manager = &*session.manager;
         let mut failed = BTreeMap::new();
-        for (name, word) in plan.each().take(MOST_SUSPECTS) {
-            let error = match self.simulate(session, &[word]).await? {
+        for (name, word) in plan.each(manager).take(MOST_SUSPECTS) {
+            let error = match self.simulate(session, plan, &[word]).await? {
                 Ok(said) => {
-                    let (gone, new) = (plan.undeclared(removals(&said)), installations(&said));
+                    let gone = plan.undeclared(manager.removals(&said));
+                    let new = manager.installations(&said);
                     let unfetched = found.iter().find_map(|complaint| match complaint {
                         Complaint::NotFetched(of, why) if new.contains(of) => {
                             Some(format!("{of}, which it needs, could not be fetched: {why}"))
@@ -73,12 +75,14 @@ impl Installer {
                     }
                 }
                 Err(said) => {
-                    let why = complaints(&said).into_iter().find_map(|complaint| match complaint {
-                        Complaint::Unmet(of, why) if of == name => Some(why),
-                        Complaint::Unmet(of, why) => Some(format!("{of}: {why}")),
+                    let why = manager.complaints(&said).into_iter().find_map(|complaint| match complaint {
+                        Complaint::Unmet(of, why) if of == name => Some(package(name, why)),
+                        Complaint::Unmet(of, why) => Some(package(name, format!("{of}: {why}"))),
+                        Complaint::Problem(why) => Some(package(name, why)),
+                        Complaint::WouldRemove(others) => Some(would_remove(name, &others)),
                         _ => None,
                     });
-                    Some(package(name, why.unwrap_or_else(|| last_words(&said))))
+                    Some(why.unwrap_or_else(|| package(name, last_words(&said))))
                 }
             };
             failed.extend(error.map(|error| (name.to_owned(), error)));

@@ -6,24 +6,32 @@ use std::{
     io::{BufRead as _, BufReader},
     path::PathBuf,
     process::{Command, Stdio},
+    rc::Rc,
 };
 
 use super::{
-    Packages,
-    complaint::{Complaint, complaints, config_files, installations, killed, removals},
-    database::{Database, Line, stamp},
-    lock,
-    plan::{Attributed, Plan},
+    Apt,
+    complaint::{complaints, config_files, holder, installations, removals},
 };
 use crate::{
-    host::{ConfigFile, PackageNow},
+    host::{
+        ConfigFile, PackageNow,
+        packages::{
+            Packages,
+            complaint::{Complaint, killed},
+            database::{Database, KEPT, Line},
+            lock,
+            manager::Manager as _,
+            plan::{Attributed, Plan, name_of},
+        },
+    },
     plan::step::PackageTransaction,
 };
 
-/// What apt 2.6.2 and dpkg 1.21 said on Debian 12; `tests/recorded/README` tells how it was made.
+/// What apt 2.6.2 and dpkg 1.21 said on Debian 12; `recorded/README` tells how it was made.
 macro_rules! recorded {
     ($name:literal) => {
-        include_str!(concat!("tests/recorded/", $name, ".txt"))
+        include_str!(concat!("recorded/", $name, ".txt"))
     };
 }
 
@@ -86,7 +94,7 @@ fn a_failing_script_is_quoted() {
 #[test]
 fn who_holds_the_lock_is_known() {
     assert_eq!(complaints(recorded!("locked")), [Complaint::Locked(None)]);
-    let holder = recorded!("locked").lines().rev().find_map(super::complaint::holder);
+    let holder = recorded!("locked").lines().rev().find_map(holder);
     assert_eq!(holder, Some((text("apt-get"), 569)));
     assert_eq!(complaints(recorded!("locked-configure")), [Complaint::Locked(Some((String::new(), 569)))]);
     let lists = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 42 (packagekitd)\n\
@@ -161,18 +169,22 @@ impl Dpkg {
 
     /// A kept answer for the database as it is now.
     fn keep(&self, answer: &str) {
-        let stamp = serde_json::to_string(&stamp(self.0.path()).unwrap()).unwrap();
-        let kept = format!("{{\"version\":1,\"stamp\":{stamp}}}\n{answer}");
+        let stamp = serde_json::to_string(&self.apt().stamp().unwrap()).unwrap();
+        let kept = format!("{{\"version\":{KEPT},\"stamp\":{stamp}}}\n{answer}");
         fs::write(self.at("state/packages.kept"), kept).unwrap();
     }
 
     fn database(&self, answer: &str) -> Database {
         self.keep(answer);
-        Database::load(&self.at("state/packages.kept")).unwrap()
+        Database::load(&self.at("state/packages.kept"), None).unwrap()
     }
 
     fn packages(&self) -> Packages {
-        Packages::at(self.0.path(), Some(&self.at("state")))
+        Packages::of(Rc::new(self.apt()), Some(&self.at("state")))
+    }
+
+    fn apt(&self) -> Apt {
+        Apt::at(self.0.path())
     }
 }
 
@@ -240,30 +252,30 @@ async fn a_kept_answer_is_believed_only_while_the_database_is_the_same() {
     );
     fs::remove_file(dpkg.at("updates/0001")).unwrap();
 
-    fs::write(dpkg.at("state/packages.kept"), "{\"version\":2}\n").unwrap();
-    assert!(Database::load(&dpkg.at("state/packages.kept")).is_none());
+    fs::write(dpkg.at("state/packages.kept"), "{\"version\":1}\n").unwrap();
+    assert!(Database::load(&dpkg.at("state/packages.kept"), None).is_none());
     fs::write(dpkg.at("state/packages.kept"), "rubbish").unwrap();
-    assert!(Database::load(&dpkg.at("state/packages.kept")).is_none());
+    assert!(Database::load(&dpkg.at("state/packages.kept"), None).is_none());
 }
 
 #[tokio::test(flavor = "current_thread")]
 async fn an_answer_is_kept_for_the_next_process() {
     let dpkg = Dpkg::new();
     dpkg.packages().prepare(&names(["dpkg"])).await.unwrap();
-    let kept = Database::load(&dpkg.at("state/packages.kept")).unwrap();
-    assert!(kept.is_current(dpkg.0.path()).unwrap());
+    let kept = Database::load(&dpkg.at("state/packages.kept"), None).unwrap();
+    assert!(kept.is_current(&dpkg.apt()).unwrap());
     let before = fs::metadata(dpkg.at("state/packages.kept")).unwrap().modified().unwrap();
     dpkg.packages().prepare(&names(["dpkg"])).await.unwrap();
     let after = fs::metadata(dpkg.at("state/packages.kept")).unwrap().modified().unwrap();
     assert_eq!(before, after, "a quiet pass writes nothing");
     // A pass that asks for no package asks nobody.
-    Packages::at(&dpkg.at("nowhere"), None).prepare(&BTreeSet::new()).await.unwrap();
+    Packages::of(Rc::new(Apt::at(&dpkg.at("nowhere"))), None).prepare(&BTreeSet::new()).await.unwrap();
 }
 
 #[tokio::test(flavor = "current_thread")]
 async fn a_host_without_dpkg_says_so() {
     let nowhere = tempfile::tempdir().unwrap();
-    let packages = Packages::at(nowhere.path(), None);
+    let packages = Packages::of(Rc::new(Apt::at(nowhere.path())), None);
     assert_eq!(packages.package("nginx").await.unwrap_err().code(), "E_UNSUPPORTED");
 }
 
@@ -285,12 +297,12 @@ const LOCK: &str = "HOLDFAST_LOCK_TEST";
 #[test]
 fn the_holder_of_a_lock_is_named() {
     let dpkg = Dpkg::new();
-    assert_eq!(lock::holder(dpkg.0.path()).unwrap(), None, "no lock file");
+    assert_eq!(dpkg.apt().holder().unwrap(), None, "no lock file");
     fs::write(dpkg.at("lock-frontend"), "").unwrap();
-    assert_eq!(lock::holder(dpkg.0.path()).unwrap(), None, "nobody holds it");
+    assert_eq!(dpkg.apt().holder().unwrap(), None, "nobody holds it");
     let program = env::current_exe().unwrap();
     let mut child = Command::new(&program)
-        .args(["--exact", "host::packages::tests::locker", "--ignored", "--nocapture"])
+        .args(["--exact", "host::packages::apt::tests::locker", "--ignored", "--nocapture"])
         .env(LOCK, dpkg.at("lock-frontend"))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -299,12 +311,12 @@ fn the_holder_of_a_lock_is_named() {
         .unwrap();
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();
     lines.map(Result::unwrap).find(|line| line.ends_with("locked")).unwrap();
-    let holder = lock::holder(dpkg.0.path()).unwrap().unwrap();
+    let holder = dpkg.apt().holder().unwrap().unwrap();
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
     let program = program.file_name().unwrap().to_str().unwrap();
     assert_eq!(holder, format!("{program} (pid {})", child.id()));
-    assert_eq!(lock::holder(dpkg.0.path()).unwrap(), None, "it was let go");
+    assert_eq!(dpkg.apt().holder().unwrap(), None, "it was let go");
 }
 
 #[test]
@@ -316,7 +328,10 @@ fn a_package_manager_that_is_killed_is_told_from_one_that_fails() {
 
 #[test]
 fn configuration_files_that_differ_are_told() {
-    let told = |kept| ConfigFile { package: text("shop"), path: text("/etc/shop.conf"), kept };
+    let told = |kept| {
+        let beside = text(if kept { "/etc/shop.conf.dpkg-dist" } else { "/etc/shop.conf.dpkg-old" });
+        ConfigFile { package: text("shop"), path: text("/etc/shop.conf"), kept, beside }
+    };
     assert_eq!(config_files(recorded!("conffile-kept")), [told(true)]);
     assert_eq!(config_files(recorded!("conffile-replaced")), [told(false)]);
     assert_eq!(config_files(recorded!("postinst")), []);
@@ -331,10 +346,13 @@ fn transaction() -> PackageTransaction {
 
 #[test]
 fn a_plan_is_one_run_of_apt() {
-    let database = Dpkg::new().database(ANSWER);
+    let dpkg = Dpkg::new();
+    let database = dpkg.database(ANSWER);
+    let job_of =
+        |transaction: &PackageTransaction| dpkg.apt().job(&Plan::of(transaction, &database), &database);
     let words =
         |commands: &[Vec<String>]| -> Vec<String> { commands.iter().map(|words| words.join(" ")).collect() };
-    let job = Plan::of(&transaction(), &database).job();
+    let job = job_of(&transaction());
     let [apt] = &words(&job.commands)[..] else { panic!("{job:?}") };
     assert!(
         apt.starts_with("/usr/bin/apt-get --yes ")
@@ -348,7 +366,7 @@ fn a_plan_is_one_run_of_apt() {
     all.purge = names(["held", "gone"]);
     all.unhold = names(["held"]);
     all.hold = names(["nginx"]);
-    let job = Plan::of(&all, &database).job();
+    let job = job_of(&all);
     let [unhold, apt, purge] = &words(&job.commands)[..] else { panic!("{job:?}") };
     assert_eq!(unhold, "/usr/bin/apt-mark --quiet unhold held");
     assert!(
@@ -360,18 +378,18 @@ fn a_plan_is_one_run_of_apt() {
 
     let mut replacing = transaction();
     replacing.replace_config = names(["nginx"]);
-    let job = Plan::of(&replacing, &database).job();
+    let job = job_of(&replacing);
     let [keep, replace] = &words(&job.commands)[..] else { panic!("{job:?}") };
     assert!(keep.contains("--force-confold") && keep.ends_with(" install -- curl"), "{keep}");
     assert!(replace.contains("--force-confnew") && !replace.contains("--force-confdef"), "{replace}");
     assert!(replace.ends_with(" install -- nginx=1.22.*"), "{replace}");
 
     let hold = PackageTransaction { hold: names(["adduser"]), ..PackageTransaction::default() };
-    let job = Plan::of(&hold, &database).job();
+    let job = job_of(&hold);
     assert_eq!(words(&job.commands), ["/usr/bin/apt-mark --quiet hold adduser"]);
     assert!(job.finally.is_empty());
     let nothing = PackageTransaction { remove: names(["nothing"]), ..PackageTransaction::default() };
-    assert!(Plan::of(&nothing, &database).job().commands.is_empty());
+    assert!(job_of(&nothing).commands.is_empty());
 }
 
 #[test]
@@ -397,4 +415,35 @@ fn a_complaint_is_handed_to_its_package() {
         "nobody: package other: script failed"
     );
     assert_eq!(attributed(Complaint::NoSpace, None), "ignored");
+}
+
+#[test]
+fn a_script_is_told_by_its_path() {
+    let apt = Dpkg::new().apt();
+    let of = |path: &str, said: &str| {
+        apt.script(path, said).map(|(package, name)| (package.unwrap_or_default(), name))
+    };
+    let told = |package: &str, name: &str| Some((package.to_owned(), name.to_owned()));
+    assert_eq!(of("/var/lib/dpkg/info/nginx.postinst", ""), told("nginx", "postinst"));
+    assert_eq!(of("/var/lib/dpkg/info/libfoo2.1:amd64.prerm", ""), told("libfoo2.1", "prerm"));
+    let said =
+        "Preparing to unpack .../one_1_all.deb ...\nPreparing to unpack .../1-two_2_all.deb ...\nUnpacking\n";
+    let unpacked = "/var/lib/dpkg/tmp.ci/preinst";
+    assert_eq!(of(unpacked, "Preparing to unpack /srv/two_2_all.deb ...\n"), told("two", "preinst"));
+    assert!(of(unpacked, said).is_some_and(|(package, _)| package.ends_with("two")));
+    assert_eq!(of(unpacked, ""), told("", "preinst"));
+    assert_eq!(of("/usr/bin/dpkg", ""), None);
+}
+
+#[test]
+fn a_name_is_told_from_what_rpm_calls_a_package() {
+    for (nevra, name) in [
+        ("nginx-1:1.22.1-9.el9.x86_64", "nginx"),
+        ("papp-1.0-1.noarch", "papp"),
+        ("papp-0:1.0-1", "papp"),
+        ("python3.11-libs-3.11.2-1.fc39.aarch64", "python3.11-libs"),
+        ("papp", "papp"),
+    ] {
+        assert_eq!(name_of(nevra), name, "{nevra}");
+    }
 }
