@@ -203,7 +203,7 @@ impl Installer {
                 // It ended by itself: there is nothing that only a closer look at files could tell.
                 let _gone = fs::remove_file(unfinished);
             }
-            let Err(said) = ran else { return Ok(()) };
+            let Err(said) = ran else { return session.nothing_stopped() };
             let found = manager.complaints(&said);
             busy(manager, &found, &said)?;
             if !repaired && found.contains(&Complaint::Interrupted) {

@@ -9,6 +9,7 @@ use crate::host::{
     packages::{
         complaint::Complaint,
         plan::{Attributed, Plan, package, would_remove},
+        script::Script,
     },
 };
 
@@ -92,6 +93,16 @@ impl Installer {
 }
 
 impl Session {
+    /// Fails if a script was stopped, whatever the package manager makes of it: zypper can keep it to itself.
+    pub(super) fn nothing_stopped(&self) -> Result<(), HostError> {
+        let Some(Script { package: Some(package), name, .. }) = &*self.stopped.borrow() else {
+            return Ok(());
+        };
+        let (package, script) = (package.clone(), name.clone());
+        let error = HostError::PackageScript { package: package.clone(), script, limit: self.script_limit };
+        Err(HostError::Packages { failed: BTreeMap::from([(package, error)]) })
+    }
+
     /// The error of a package whose script was stopped.
     fn stopped(&self, failed: &Complaint) -> Option<HostError> {
         let Complaint::Failed(package, _) = failed else { return None };
