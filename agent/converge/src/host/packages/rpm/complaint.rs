@@ -11,7 +11,9 @@ use crate::host::{
 };
 
 /// Errors that only sum up what other lines say.
-const SUMMARIES: [&str; 9] = [
+const SUMMARIES: [&str; 10] = [
+    // Of a run that was only to be looked at.
+    "Operation aborted",
     "Transaction failed",
     "Unable to find a match",
     "No packages marked for",

@@ -108,6 +108,7 @@ fn what_goes_well_is_no_complaint() {
     {
         assert_eq!(complaints(said), []);
     }
+    assert_eq!(complaints("Installed size: 0  \nError: Operation aborted.\n"), [], "a dry run of dnf");
     let zypper = Zypper::new(rpm());
     let failed = |code: &str| {
         let said = format!("{}\nholdfast: it ended: exited {code}\n", recorded!("zypper/done"));
