@@ -10,8 +10,8 @@ use crate::{times, workload::Workload};
 /// How many files are spoiled and how many units killed, each once: what is repaired again and again is a fight.
 const TIMES: u32 = 100;
 
-/// What goes on between two changes comes to rest.
-const PAUSE: Duration = Duration::from_millis(200);
+/// What goes on between two changes comes to rest: for half a second a unit that was started is watched.
+const PAUSE: Duration = Duration::from_millis(900);
 
 pub(crate) fn measure(host: &Host, fleet: &Fleet) -> Result<()> {
     let mut state = "roles = [\"bench\"]\n".to_owned();

@@ -137,7 +137,7 @@ async fn run<H: Write>(
     report
 }
 
-/// Asks the host in one go for all that the pass will look at. A failure comes back to whoever asks for what is missing.
+/// Asks the host in one go for all that the pass will look at, and no more: of each unit it costs three questions. A failure comes back to whoever asks for what is missing.
 async fn prepare(task: &Task<'_>, ledger: &Ledger, host: &impl Read) {
     let mut wanted = Wanted::default();
     let mut want = |id: &ResourceId, name: &str| match id.kind {
@@ -145,18 +145,17 @@ async fn prepare(task: &Task<'_>, ledger: &Ledger, host: &impl Read) {
         KindName::Unit => drop(name.parse().map(|unit| wanted.units.insert(unit))),
         _ => {}
     };
-    let first = ResourceId::new(KindName::Package, "");
-    for (id, resource) in task.state.resources.range(&first..) {
+    for (id, resource) in selected(task) {
         if let Spec::Package(package) = &resource.spec {
             want(id, &package.name);
         } else {
             want(id, &id.name);
         }
     }
-    for id in ledger.owned().range(&first..).map(|(id, _)| id) {
-        if !task.state.resources.contains_key(id) {
-            want(id, &id.name);
-        }
+    let first = ResourceId::new(KindName::Package, "");
+    let leaving = ledger.owned().range(&first..).map(|(id, _)| id);
+    for id in leaving.filter(|id| task.scope.holds(id) && !task.state.resources.contains_key(*id)) {
+        want(id, &id.name);
     }
     if let Err(error) = host.prepare(&wanted).await {
         tracing::debug!(error = &error as &dyn std::error::Error, "the host could not be asked in one go");

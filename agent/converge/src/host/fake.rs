@@ -41,6 +41,8 @@ pub(crate) struct FakeHost(RefCell<Inner>);
 /// What it is made of. Tests may change all of it behind Holdfast's back.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Inner {
+    /// What the last pass asked for in one go.
+    pub(crate) prepared: Wanted,
     nodes: BTreeMap<String, FakeNode>,
     clock: i64,
     pub(crate) users: BTreeMap<String, u32>,
@@ -231,7 +233,8 @@ impl Inner {
 }
 
 impl Read for FakeHost {
-    async fn prepare(&self, _wanted: &Wanted) -> Result<(), HostError> {
+    async fn prepare(&self, wanted: &Wanted) -> Result<(), HostError> {
+        self.inner().prepared = wanted.clone();
         Ok(())
     }
 

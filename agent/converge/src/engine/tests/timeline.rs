@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use holdfast_schema::{
+    UnitName,
     spec::{Ensure, PackageEnsure},
     state::Mode,
     status::PassResult,
@@ -154,6 +155,11 @@ fn a_pass_over_a_part_touches_only_that_part() {
     assert_eq!(report.summary().same + report.summary().changed, 2);
     // The unit sees that what it watches is not what it was started with, whoever changed it.
     assert_eq!(shorts(&host.take_done()), ["link /etc/app/link conf", "restart app.service"]);
+    let asked = host.inner().prepared.clone();
+    assert!(
+        asked.packages.is_empty() && asked.units.iter().map(UnitName::as_str).eq(["app.service"]),
+        "{asked:?}"
+    );
 }
 
 #[test]
