@@ -246,7 +246,8 @@ struct Cost {
 }
 
 fn cost(host: &Host, program: &[&str]) -> Result<Cost> {
-    let output = host.output(&[&["cost"][..], program].concat())?;
+    let command = host.command(&[&["cost"][..], program].concat());
+    let output = command.limit(Duration::from_mins(10)).output()?;
     ensure!(output.code == Some(0), "{output}");
     let line = output.stderr.lines().find_map(|line| line.strip_prefix("cost: ")).context("no cost")?;
     let numbers = line.split(' ').map(str::parse).collect::<Result<Vec<u64>, _>>()?;
