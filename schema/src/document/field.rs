@@ -1,6 +1,6 @@
 //! What a field's value can be: how it is read from TOML, described to editors, merged and shown.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{collections::BTreeMap, ops::RangeInclusive, str::FromStr};
 
 use serde_json::{Value as Json, json};
 use toml::de::DeValue;
@@ -201,16 +201,7 @@ impl<const MIN: u32, const MAX: u32> Field for Whole<MIN, MAX> {
         json!({ "type": "integer", "minimum": MIN, "maximum": MAX })
     }
     fn decode(value: &Toml<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        if !value.get_ref().is_integer() {
-            decoder.mismatch(value, &Self::expected());
-            return None;
-        }
-        let number = integer(value).and_then(|number| u32::try_from(number).ok());
-        let number = number.filter(|number| (MIN..=MAX).contains(number));
-        if number.is_none() {
-            decoder.report(value.span(), Problem::new("E_VALUE", format!("expected {}", Self::expected())));
-        }
-        number.map(Self)
+        within(value, MIN..=MAX, &Self::expected(), decoder).map(Self)
     }
     fn show(&self) -> String {
         self.0.to_string()
@@ -229,20 +220,30 @@ impl<const MIN: i32, const MAX: i32> Field for Signed<MIN, MAX> {
         json!({ "type": "integer", "minimum": MIN, "maximum": MAX })
     }
     fn decode(value: &Toml<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        if !value.get_ref().is_integer() {
-            decoder.mismatch(value, &Self::expected());
-            return None;
-        }
-        let number = integer(value).and_then(|number| i32::try_from(number).ok());
-        let number = number.filter(|number| (MIN..=MAX).contains(number));
-        if number.is_none() {
-            decoder.report(value.span(), Problem::new("E_VALUE", format!("expected {}", Self::expected())));
-        }
-        number.map(Self)
+        within(value, MIN..=MAX, &Self::expected(), decoder).map(Self)
     }
     fn show(&self) -> String {
         self.0.to_string()
     }
+}
+
+/// A whole number in `range`; anything else is told as not `expected`.
+fn within<N: TryFrom<i64> + PartialOrd>(
+    value: &Toml<'_>,
+    range: RangeInclusive<N>,
+    expected: &str,
+    decoder: &mut Decoder<'_>,
+) -> Option<N> {
+    if !value.get_ref().is_integer() {
+        decoder.mismatch(value, expected);
+        return None;
+    }
+    let number = integer(value).and_then(|number| N::try_from(number).ok());
+    let number = number.filter(|number| range.contains(number));
+    if number.is_none() {
+        decoder.report(value.span(), Problem::new("E_VALUE", format!("expected {expected}")));
+    }
+    number
 }
 
 /// The value of an integer that 64 bits can hold.

@@ -199,6 +199,13 @@ impl Host {
         Ok(docker(["inspect", "--format", format, &self.container]).run()?.trim().to_owned())
     }
 
+    /// Makes its engine the first manager of a Swarm, whose networks are none of the test machine's.
+    pub fn init_swarm(&self) -> Result<()> {
+        let (address, pool) = (self.address()?, "10.77.0.0/16");
+        let init = ["docker", "swarm", "init", "--advertise-addr", &address, "--default-addr-pool", pool];
+        self.run(&init).map(drop)
+    }
+
     fn wait_until_up(&self) -> Result<()> {
         let mut last = String::new();
         wait::until("a host to boot", BOOT, || {

@@ -210,15 +210,7 @@ fn only_what_needs_the_login_waits_for_it() -> Result<()> {
 fn worker(shop: &Shop, name: &str) -> Result<Host> {
     let (first, worker) = (&shop.site.host, Host::boot_with_docker(name)?);
     let address = first.address()?;
-    first.run(&[
-        "docker",
-        "swarm",
-        "init",
-        "--advertise-addr",
-        &address,
-        "--default-addr-pool",
-        "10.77.0.0/16",
-    ])?;
+    first.init_swarm()?;
     let token = first.run(&["docker", "swarm", "join-token", "--quiet", "worker"])?;
     worker.shell(&format!(
         "echo {address} registry.test >>/etc/hosts; mkdir -p /etc/docker/certs.d/registry.test:5000"

@@ -135,9 +135,7 @@ fn changed<'t>(
 
 fn boot(name: &str) -> Result<(Host, BTreeMap<&'static str, String>)> {
     let host = Host::boot_with_docker(name)?;
-    let address = host.address()?;
-    let pool = "10.77.0.0/16";
-    host.run(&["docker", "swarm", "init", "--advertise-addr", &address, "--default-addr-pool", pool])?;
+    host.init_swarm()?;
     let images = images(&host)?;
     Ok((host, images))
 }

@@ -39,8 +39,7 @@ impl Swarm {
         // No registry has them, so that every node needs them.
         let saved = first.output(&["docker", "save", "shop", "broken"])?;
         let address = first.address()?;
-        let pool = "10.77.0.0/16";
-        first.run(&["docker", "swarm", "init", "--advertise-addr", &address, "--default-addr-pool", pool])?;
+        first.init_swarm()?;
         let token = first.run(&["docker", "swarm", "join-token", "--quiet", "manager"])?;
         for host in &others {
             host.command(&["docker", "load"]).stdin(saved.stdout.clone()).run()?;
@@ -338,16 +337,7 @@ fn an_engine_that_restarts_in_the_middle_of_a_pass_is_waited_for() -> Result<()>
     // No Swarm yet.
     let sync = site.sync()?;
     ensure!(sync.to_string().contains("E_NO_SWARM"), "{sync}");
-    let address = host.address()?;
-    host.run(&[
-        "docker",
-        "swarm",
-        "init",
-        "--advertise-addr",
-        &address,
-        "--default-addr-pool",
-        "10.77.0.0/16",
-    ])?;
+    host.init_swarm()?;
     site.sync()?.success()?;
     site.is_quiet()?;
 

@@ -222,7 +222,7 @@ fn mark_torn(packages: &str, found: &str) -> String {
         }
     }
     let is_torn = |line: &Line<'_>| {
-        let architecture = if line.architecture == "all" { "noarch" } else { line.architecture };
+        let architecture = architecture_of(line);
         torn.contains(line.name) || torn.contains(format!("{}.{architecture}", line.name).as_str())
     };
     let mut text = String::with_capacity(packages.len());
@@ -247,7 +247,7 @@ fn repairs(database: &Database) -> Vec<Job> {
     for line in database.packages() {
         for version in line.version.split(' ').skip(1) {
             let version = version.split_once(':').map_or(version, |(_, version)| version);
-            let architecture = if line.architecture == "all" { "noarch" } else { line.architecture };
+            let architecture = architecture_of(&line);
             behind.push(format!("{}-{version}.{architecture}", line.name));
         }
     }
@@ -284,6 +284,19 @@ fn script(path: &str, said: &str) -> Option<(Option<String>, String)> {
     path.strip_prefix(SCRIPT)?;
     let package = said.lines().rev().find_map(complaint::at_work);
     Some((package.map(str::to_owned), "scriptlet".to_owned()))
+}
+
+/// The architecture of an entry, as rpm calls it.
+fn architecture_of<'a>(line: &Line<'a>) -> &'a str {
+    if line.architecture == "all" { "noarch" } else { line.architecture }
+}
+
+/// A name as documents have it, with `:ARCH` for a foreign architecture.
+fn named(name: &str, architecture: &str) -> String {
+    match architecture {
+        "noarch" | NATIVE => name.to_owned(),
+        foreign => format!("{name}:{foreign}"),
+    }
 }
 
 /// A name as rpm has it, with `.ARCH` for a foreign architecture.

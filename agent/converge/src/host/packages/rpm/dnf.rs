@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
-use super::{ENVIRONMENT, Holds, NATIVE, Rpm, complaint, dotted};
+use super::{ENVIRONMENT, Holds, NATIVE, Rpm, complaint, dotted, named};
 use crate::host::{
     ConfigFile, HostError, Offered,
     packages::{
@@ -158,11 +158,7 @@ impl Manager for Dnf {
                 (fields.next(), fields.next(), fields.next(), fields.next())
             {
                 let version = version.strip_prefix("0:").unwrap_or(version);
-                let name = match architecture {
-                    "noarch" | NATIVE => name.to_owned(),
-                    foreign => format!("{name}:{foreign}"),
-                };
-                offered.entry(name).or_default().insert(version.to_owned());
+                offered.entry(named(name, architecture)).or_default().insert(version.to_owned());
             }
         }
         offered

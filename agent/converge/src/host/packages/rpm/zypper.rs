@@ -5,14 +5,14 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use super::{ENVIRONMENT, Holds, NATIVE, Rpm, complaint, dotted};
+use super::{ENVIRONMENT, Holds, NATIVE, Rpm, complaint, dotted, named};
 use crate::host::{
     ConfigFile, HostError, Offered,
     packages::{
         complaint::Complaint,
         database::{Database, Line, Stamp},
         manager::{Manager, words},
-        plan::{Job, Plan},
+        plan::{Job, Plan, bare},
         version,
     },
 };
@@ -97,7 +97,7 @@ impl Manager for Zypper {
     fn ask_offered(&self, packages: &BTreeSet<String>) -> Vec<String> {
         // It fails when it finds nothing.
         let found = words(["/bin/sh", "-c", "\"$@\" || [ $? -eq 104 ]", "sh"]);
-        let query = query(&["--no-refresh"], packages.iter().map(|name| plain(name).to_owned()));
+        let query = query(&["--no-refresh"], packages.iter().map(|name| bare(name).to_owned()));
         [found, query].concat()
     }
 
@@ -112,18 +112,14 @@ impl Manager for Zypper {
             if let (Some(name), Some(version), Some(architecture)) =
                 (field("name"), field("edition"), field("arch"))
             {
-                let name = match architecture {
-                    "noarch" | NATIVE => name.to_owned(),
-                    foreign => format!("{name}:{foreign}"),
-                };
-                offered.entry(name).or_default().insert(version.to_owned());
+                offered.entry(named(name, architecture)).or_default().insert(version.to_owned());
             }
         }
         offered
     }
 
     fn search(&self, packages: &[&str]) -> Option<Job> {
-        Some(Job::of(query(&[], packages.iter().map(|name| plain(name).to_owned()))))
+        Some(Job::of(query(&[], packages.iter().map(|name| bare(name).to_owned()))))
     }
 
     fn refresh(&self) -> Job {
@@ -209,9 +205,4 @@ impl Manager for Zypper {
         let reinstall = zypper(&[&INSTALL[..], &["--force", "--"]].concat());
         (!archives.is_empty()).then(|| Job::of([reinstall, archives].concat()))
     }
-}
-
-/// A name without its architecture, which a search does not take.
-fn plain(name: &str) -> &str {
-    name.split(':').next().unwrap_or(name)
 }
