@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Write as _,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -15,6 +16,8 @@ const SERVICES: u32 = 100;
 const PASSES: u32 = 50;
 /// How many containers are killed, each once.
 const KILLED: u32 = CONTAINERS;
+/// What goes on between two ends comes to rest: for a second a container that was started is watched.
+const PAUSE: Duration = Duration::from_secs(2);
 /// How many are killed that the engine itself starts again.
 const PLAIN: u32 = 15;
 const IMAGE: &str = "mkdir -p /root/shop/bin && cp /bin/busybox /root/shop/bin/sh && \
@@ -94,8 +97,10 @@ fn quiet(host: &Host, pid: &str, what: &str) -> Result<()> {
 /// From `docker kill` to running again, and beside it what the engine's own restart policy takes: it does nothing about
 /// `docker kill`, so there the process itself is killed.
 fn killed(host: &Host, image: &str) -> Result<()> {
-    let ours =
-        (0..KILLED).map(|number| again(host, &format!("shop-{number}"), "docker kill $name >/dev/null"));
+    let ours = (0..KILLED).map(|number| {
+        thread::sleep(PAUSE);
+        again(host, &format!("shop-{number}"), "docker kill $name >/dev/null")
+    });
     let ours = ours.collect::<Result<Vec<_>>>()?;
     times("a container that somebody kills runs again after", ours, "1000 ms", "2 s");
     let mut plain = Vec::new();
