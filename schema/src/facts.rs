@@ -9,6 +9,9 @@ pub struct Facts {
     pub hostname: String,
     /// `ID` of os-release(5), such as `debian`.
     pub os: String,
+    /// The family that the distribution is of: see [`Facts::family`]. Empty when an agent told these facts that knew no families.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub os_family: String,
     /// `VERSION_ID` of os-release(5), such as `12`; empty on rolling distributions.
     pub os_version: String,
     /// `VERSION_CODENAME` of os-release(5), such as `bookworm`; may be empty.
@@ -25,12 +28,28 @@ pub struct Facts {
     pub memory_mib: u64,
 }
 
+/// Families of distributions that call their packages alike, each with the `ID`s of os-release(5) that stand for it.
+pub(crate) const FAMILIES: [(&str, &[&str]); 3] = [
+    ("debian", &["debian", "ubuntu"]),
+    ("rhel", &["rhel", "fedora", "centos", "rocky", "almalinux", "ol", "amzn"]),
+    ("suse", &["suse", "opensuse", "opensuse-leap", "opensuse-tumbleweed", "sles", "sled"]),
+];
+
 impl Facts {
+    /// The family of the distribution whose os-release(5) has this `ID` and `ID_LIKE`: `debian`, `rhel` or `suse`; of all
+    /// others their own `ID`.
+    pub fn family(id: &str, like: &str) -> String {
+        let mut names = std::iter::once(id).chain(like.split_whitespace());
+        let family = names.find_map(|name| FAMILIES.iter().find(|(_, members)| members.contains(&name)));
+        family.map_or(id, |(family, _)| family).to_owned()
+    }
+
     /// A plausible Debian 12 host, for checks where no host is asked.
     pub fn sample() -> Self {
         Self {
             hostname: "sample".into(),
             os: "debian".into(),
+            os_family: "debian".into(),
             os_version: "12".into(),
             os_codename: "bookworm".into(),
             arch: "x86_64".into(),

@@ -152,7 +152,7 @@ codes! {
     Subject "E_SUBJECT" "`holdfast explain` was asked for something that it does not know."
         "Write a code such as E_UNSIGNED, or a host and a resource such as `web-1 file:/etc/motd`."
     Fact "E_FACT" "A fact given with --fact is none, or has no such value."
-        "The facts are hostname, os, os_version, os_codename, arch, kernel, virtualization, cpus and memory_mib."
+        "The facts are hostname, os, os_family, os_version, os_codename, arch, kernel, virtualization, cpus and memory_mib."
     Enrolled "E_ENROLLED" "This host follows a fleet already."
         "To let it follow another one, or anew, add --force. To change how it reaches the server, edit /etc/holdfast/agent.toml \
          and run `systemctl reload holdfast-agent`."

@@ -1,4 +1,4 @@
 //! Commands over all hosts, from their status branches alone.
 
-mod report;
+pub(crate) mod report;
 pub(crate) mod status;

@@ -2,13 +2,13 @@
 
 use super::values::{Condition, RelativePath, Tag};
 use crate::{
-    KindName, ResourceId,
+    Facts, KindName, ResourceId,
     document::{
         field::{Field, Key, List},
         source::Span,
         table::{Table, table},
     },
-    resolve::build::Build,
+    resolve::{build::Build, order::Written},
     spec::Spec,
 };
 
@@ -67,6 +67,14 @@ pub(crate) trait Declared: Table + Field {
 
     /// What every kind takes.
     fn common(&self) -> &Common;
+
+    /// What a host with these facts calls it, where that is not what the documents do.
+    fn name_on(&self, _facts: &Facts) -> Option<&Self::Name> {
+        None
+    }
+
+    /// Adds what it restarts and reloads on.
+    fn triggers(&self, _written: &mut Written) {}
 
     /// What the resource should be, or nothing if that cannot be said; the reasons are told to `build`.
     fn spec(&self, name: &Self::Name, at: Span, build: &mut Build<'_, '_>) -> Option<Spec>;

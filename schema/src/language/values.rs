@@ -10,6 +10,7 @@ use crate::{
         decode::{Decoder, Toml},
         field::{Field, key, string, textual},
     },
+    facts::FAMILIES,
     spec::{ConfigFiles, Ensure, PackageEnsure},
     state::OnFailure,
     template, text,
@@ -82,7 +83,22 @@ value!(
         Ok(())
     }
 );
+textual!(PackageName, "a package's name", { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9+._-]*(:[A-Za-z0-9_-]+)?$" });
 key!(PackageName, Some("^[A-Za-z0-9][A-Za-z0-9+._-]*(:[A-Za-z0-9_-]+)?$"));
+
+value!(
+    /// A family of distributions.
+    Family,
+    "family of distributions",
+    |text| {
+        if FAMILIES.iter().any(|(family, _)| *family == text) {
+            Ok(())
+        } else {
+            Err("the families are debian, rhel (Fedora is one of them) and suse")
+        }
+    }
+);
+key!(Family, Some("^(debian|rhel|suse)$"));
 
 value!(
     /// A package's version, or a glob with `*` over versions.

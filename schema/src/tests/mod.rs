@@ -5,6 +5,7 @@
 mod bad;
 mod compose;
 mod docker;
+mod families;
 mod files;
 mod layers;
 mod order;

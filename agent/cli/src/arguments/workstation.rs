@@ -76,12 +76,18 @@ pub struct Init {
 ///
 /// Parses every document, merges the layers of every host, resolves references and renders every template, just as the
 /// agents will. All problems of all files are shown in one go, each with its place, its code and what mends it.
+///
+/// What a host knows only of itself (its facts) is what it told last, if the clone has its status branch and that is signed with
+/// the status_key of the host's document; for all other hosts a plausible Debian 12 host stands in.
 #[derive(Debug, Args)]
 #[command(after_long_help = "  holdfast check
       Check the repository around the current directory.
 
   holdfast check fleet
       Check the repository in ./fleet.
+
+  git fetch origin '+refs/heads/status/*:refs/remotes/origin/status/*' && holdfast check
+      Check each host by what it told last, in a clone that has one branch only.
 
   holdfast check --json
       Print one JSON object with all problems, for a CI job or an editor.
@@ -113,7 +119,8 @@ pub struct Check {
 /// Show what a host should be
 ///
 /// Resolves all layers for one host and prints the state that its agent would converge to. What a host knows only of
-/// itself (its facts) is taken from a plausible Debian 12 host; `--fact` sets single ones.
+/// itself (its facts) is what it told last, if the clone has its status branch, or else a plausible Debian 12 host's; `--fact`
+/// sets single ones.
 #[derive(Debug, Args)]
 #[command(after_long_help = "  holdfast render web-1
       Print the resolved state as TOML.
@@ -149,10 +156,10 @@ pub struct Render {
     pub facts: Facts,
 }
 
-/// Facts to take instead of the sample's.
+/// Facts to take instead of those that the host told, or of the sample's.
 #[derive(Debug, Args)]
 pub struct Facts {
-    /// Take this fact instead of the sample host's; may be repeated
+    /// Take this fact instead of the host's; may be repeated
     #[arg(long = "fact", value_name = "NAME=VALUE", value_parser = fact)]
     pub facts: Vec<(String, String)>,
 }

@@ -157,6 +157,20 @@ fn host(
     Ok(host)
 }
 
+/// The status at the tip of a host's branch, if it is the host's own word: signed with its key, and of itself.
+pub(crate) fn own_word(
+    name: &HostName,
+    key: &PublicKey,
+    tip: &ObjectId,
+    objects: &dyn Objects,
+) -> Result<Option<Status>, StoreError> {
+    let commit = objects.get(tip)?.filter(|object| object.kind == ObjectKind::Commit);
+    if commit.as_ref().is_none_or(|commit| judge(commit, key) != SignatureState::Good) {
+        return Ok(None);
+    }
+    Ok(read(commit.as_ref(), objects)?.ok().filter(|status| status.host == *name))
+}
+
 /// Whether `key` signed the commit.
 fn judge(commit: &Object, key: &PublicKey) -> SignatureState {
     let Ok(commit) = Commit::parse(&commit.data) else { return SignatureState::Forged };

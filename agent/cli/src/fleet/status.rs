@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use holdfast_git::LocalRepository;
+use holdfast_git::{Fault, LocalRepository};
 use holdfast_schema::HostName;
 use holdfast_trust::ObjectId;
 use jiff::SignedDuration;
@@ -67,39 +67,38 @@ fn fetch(url: &str, context: &Context) -> Result<tempfile::TempDir, Failure> {
     Ok(directory)
 }
 
-/// The tip of the branch that holds what should be, and those of the status branches: as the remote has them if this is
-/// a clone, as they are here otherwise.
+/// The tip of the branch that holds what should be, and those of the status branches.
 fn branches(
     repository: &LocalRepository,
     branch: &str,
     directory: &Path,
 ) -> Result<(ObjectId, BTreeMap<HostName, ObjectId>), Failure> {
-    let all = repository.branches().map_err(|fault| clone::fault(directory, fault))?;
-    let mut main = None;
-    let mut hosts = BTreeMap::new();
-    for (name, tip) in &all {
-        let (remote, short) = match (name.strip_prefix("refs/heads/"), name.strip_prefix("refs/remotes/")) {
-            (Some(short), _) => (false, short),
-            (_, Some(rest)) => match rest.split_once('/') {
-                Some((_remote, short)) => (true, short),
-                None => continue,
-            },
-            _ => continue,
-        };
-        if short == branch && (remote || main.is_none()) {
-            main = Some(*tip);
-        }
-        if let Some(Ok(host)) = short.strip_prefix("status/").map(str::parse::<HostName>)
-            && (remote || !hosts.contains_key(&host))
-        {
-            hosts.insert(host, *tip);
-        }
-    }
-    let main = main.ok_or_else(|| {
+    let all = newest(repository).map_err(|fault| clone::fault(directory, fault))?;
+    let main = all.get(branch).copied().ok_or_else(|| {
         let message = format!("there is no branch {branch} in {}", directory.display());
         Failure::new(Code::NoRevision, message).remedy_is("Name the branch with --branch, or fetch it first.")
     })?;
-    Ok((main, hosts))
+    Ok((main, status_branches(&all)))
+}
+
+/// The tips of the branches by their short names: as the remote has them if this is a clone, as they are here otherwise.
+pub(crate) fn newest(repository: &LocalRepository) -> Result<BTreeMap<String, ObjectId>, Fault> {
+    let mut newest = BTreeMap::new();
+    let all = repository.branches()?;
+    let here = all.iter().filter_map(|(name, tip)| Some((name.strip_prefix("refs/heads/")?, tip)));
+    let remote = all.iter().filter_map(|(name, tip)| {
+        let (_remote, short) = name.strip_prefix("refs/remotes/")?.split_once('/')?;
+        Some((short, tip))
+    });
+    for (short, tip) in here.chain(remote) {
+        newest.insert(short.to_owned(), *tip);
+    }
+    Ok(newest)
+}
+
+/// Those of them that are hosts' status.
+pub(crate) fn status_branches(all: &BTreeMap<String, ObjectId>) -> BTreeMap<HostName, ObjectId> {
+    all.iter().filter_map(|(short, tip)| Some((short.strip_prefix("status/")?.parse().ok()?, *tip))).collect()
 }
 
 fn lines(hosts: &[Host], branch: &str, main: ObjectId) -> Vec<String> {

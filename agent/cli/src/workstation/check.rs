@@ -1,5 +1,7 @@
 //! `holdfast check`
 
+use std::cell::Cell;
+
 use holdfast_schema::{Fleet, Problem, Problems};
 use serde::Serialize;
 
@@ -10,13 +12,15 @@ use crate::{
     failure::Failure,
     output::Style,
     secret,
-    workstation::{problems, resolve, work_tree},
+    workstation::{facts::Told, problems, resolve, work_tree},
 };
 
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Document<'a> {
     hosts: usize,
+    /// How many of them were checked by the facts that they told last; the others as a plausible host.
+    by_facts: usize,
     problems: Vec<&'a Problem>,
 }
 
@@ -31,14 +35,23 @@ pub(crate) fn run(arguments: &Check, context: &Context) -> Result<Exit, Failure>
         resolve::run(&root, &repository, context)?;
         repository = work_tree::read(&root)?;
     }
-    let mut found = Fleet::new(&repository).check(&|_any_host| None);
+    let (told, by_facts) = (Told::around(&root, &repository), Cell::new(0));
+    let mut found = Fleet::new(&repository).check(&|host| {
+        let facts = told.by(host)?;
+        by_facts.set(by_facts.get() + 1);
+        Some(facts)
+    });
     found.extend(secret::check::problems(&repository));
-    let hosts = repository.hosts().len();
+    let (hosts, by_facts) = (repository.hosts().len(), by_facts.get());
     if arguments.json {
-        context.output.json(&Document { hosts, problems: found.iter().collect() })?;
+        context.output.json(&Document { hosts, by_facts, problems: found.iter().collect() })?;
     } else if found.is_empty() {
         let hosts = if hosts == 1 { "1 host".to_owned() } else { format!("{hosts} hosts") };
-        context.output.line(format!("{} {hosts}, no problem", Style::Good.of("ok:")))?;
+        let by_facts = match by_facts {
+            0 => String::new(),
+            count => format!(" ({count} by the facts they told last)"),
+        };
+        context.output.line(format!("{} {hosts}{by_facts}, no problem", Style::Good.of("ok:")))?;
     } else {
         show(&found, context)?;
         context.output.line(Style::Bad.of(problems::count(&found)))?;

@@ -35,7 +35,7 @@ fn resource(
 ) -> Result<Exit, Failure> {
     let root = work_tree::find(&arguments.work_tree, &context.directory)?;
     let repository = work_tree::read(&root)?;
-    let facts = facts::with(&arguments.facts.facts)?;
+    let facts = facts::of(host, &root, &repository, &arguments.facts.facts)?;
     let explanation = match Fleet::new(&repository).explain(host, &facts, id) {
         Ok(explanation) => explanation,
         Err(found) => {

@@ -19,7 +19,7 @@ mod write;
 pub(crate) fn run(arguments: &Render, context: &Context) -> Result<Exit, Failure> {
     let root = work_tree::find(&arguments.work_tree, &context.directory)?;
     let repository = work_tree::read(&root)?;
-    let facts = facts::with(&arguments.facts.facts)?;
+    let facts = facts::of(&arguments.host, &root, &repository, &arguments.facts.facts)?;
     let Resolved { state, contents } = match Fleet::new(&repository).resolve(&arguments.host, &facts) {
         Ok(resolved) => resolved,
         Err(found) => {

@@ -34,12 +34,14 @@ pub(super) async fn read(systemd: Option<&Systemd>) -> Result<Facts, HostError> 
         Some(systemd) => systemd.virtualization().await.ok(),
         None => None,
     };
+    let os = match field("ID") {
+        id if id.is_empty() => "linux".to_owned(),
+        id => id,
+    };
     Ok(Facts {
         hostname: hostname.split('.').next().unwrap_or_default().to_owned(),
-        os: match field("ID") {
-            id if id.is_empty() => "linux".to_owned(),
-            id => id,
-        },
+        os_family: Facts::family(&os, &field("ID_LIKE")),
+        os,
         os_version: field("VERSION_ID"),
         os_codename: field("VERSION_CODENAME"),
         arch: said(kernel.machine()),

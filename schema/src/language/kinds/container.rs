@@ -18,7 +18,7 @@ use crate::{
             Words, environment_file,
         },
     },
-    resolve::build::Build,
+    resolve::{build::Build, order::Written},
     spec::{
         ContainerConfig, ContainerSpec, Device, Ensure, Healthcheck, Limits, Logging, Mount, MountSource,
         Port, Propagation, Pull, Restart, Spec, Ulimit,
@@ -193,6 +193,10 @@ impl Declared for ContainerTable {
 
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn triggers(&self, written: &mut Written) {
+        written.restart_on = self.restart_on.iter().flat_map(|list| list.value.0.clone()).collect();
     }
 
     fn spec(&self, name: &ObjectName, at: Span, build: &mut Build<'_, '_>) -> Option<Spec> {

@@ -2,11 +2,11 @@
 
 use super::value;
 use crate::{
-    KindName,
-    document::{source::Span, table::table},
+    Facts, KindName,
+    document::{field::Map, source::Span, table::table},
     language::{
         common::{Common, Declared},
-        values::{PackageName, PackageVersion},
+        values::{Family, PackageName, PackageVersion},
     },
     resolve::build::Build,
     spec::{ConfigFiles, PackageEnsure, PackageSpec, Spec},
@@ -16,6 +16,10 @@ table! {
     /// A package of the distribution, by its name; `:ARCH` after the name takes a foreign architecture's. All changes of
     /// packages in one pass are one transaction of the package manager.
     pub(crate) struct PackageTable {
+        /// What the package is called on hosts of a family (`debian`, `rhel` or `suse`; see `facts.os_family`) whose
+        /// distributions have another name for it, as in `{ debian = "apache2", rhel = "httpd" }`. On all other hosts it
+        /// is called as the table. Whatever refers to it writes the table's name.
+        names: Map<Family, PackageName>,
         /// Whether it is installed.
         ensure: PackageEnsure = "\"present\"",
         /// An exact version, or a glob such as `1.22.*`. Without it any version is in order, and nothing is upgraded.
@@ -35,6 +39,11 @@ impl Declared for PackageTable {
 
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn name_on(&self, facts: &Facts) -> Option<&PackageName> {
+        let names = &self.names.as_ref()?.value.0;
+        names.iter().find(|(family, _)| family.as_str() == facts.os_family).map(|(_, name)| &name.value)
     }
 
     fn spec(&self, name: &PackageName, _at: Span, _build: &mut Build<'_, '_>) -> Option<Spec> {

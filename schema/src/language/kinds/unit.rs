@@ -18,7 +18,7 @@ use crate::{
         common::{Body, Common, Declared},
         values::{DropInName, HttpAddress, TcpAddress},
     },
-    resolve::build::Build,
+    resolve::{build::Build, order::Written},
     spec::{Ensure, Health, Probe, Spec, UnitSpec},
 };
 
@@ -68,6 +68,11 @@ impl Declared for UnitTable {
 
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn triggers(&self, written: &mut Written) {
+        written.restart_on = self.restart_on.iter().flat_map(|list| list.value.0.clone()).collect();
+        written.reload_on = self.reload_on.iter().flat_map(|list| list.value.0.clone()).collect();
     }
 
     fn spec(&self, name: &UnitName, at: Span, build: &mut Build<'_, '_>) -> Option<Spec> {
