@@ -8,6 +8,7 @@
 mod deploy;
 mod engine;
 mod files;
+mod images;
 mod import;
 mod interpolate;
 mod mounts;
@@ -24,6 +25,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use images::images;
 pub use import::{Import, Imported, import};
 pub(crate) use interpolate::{Variables, environment_file};
 pub(crate) use tree::Table;

@@ -107,7 +107,8 @@ pub struct Check {
     ///
     /// Asks the images' registries over HTTPS, with the logins that `docker login` keeps in a file, and an authority that
     /// Docker trusts for a registry alone. Everything else in the documents stays as it is. Registries on this very machine are
-    /// asked without TLS. If one image cannot be resolved, nothing is written. Images in compose files stay as they are.
+    /// asked without TLS. If one image cannot be resolved, nothing is written. Compose files that documents name get their
+    /// digests, too, where no variable stands in the image.
     #[arg(long, conflicts_with = "json")]
     pub resolve: bool,
 

@@ -2,13 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fmt, fs,
     io::Write as _,
     path::{Path, PathBuf},
 };
 
-use holdfast_schema::{Entry, ImageReference, Repository};
-use toml_edit::{DocumentMut, Item, TableLike, Value};
+use holdfast_schema::{Entry, ImageReference, Repository, compose};
+use toml_edit::{DocumentMut, Item, TableLike};
 
 use crate::{Context, failure::Failure, output::Style};
 
@@ -19,12 +19,21 @@ use registry::Registries;
 /// The kinds whose `image` is one.
 const KINDS: [&str; 2] = ["container", "service"];
 
-/// A document in which something is to change.
+/// The kinds whose `source` is a compose file.
+const PROJECTS: [&str; 2] = ["compose", "stack"];
+
+/// A file in which something is to change.
 struct Draft {
     path: PathBuf,
-    document: DocumentMut,
+    text: Text,
     /// What it names by tag alone.
     tags: Vec<ImageReference>,
+}
+
+/// What a file is.
+enum Text {
+    Document(DocumentMut),
+    Compose(String),
 }
 
 /// Asks the registries for the digests, and writes them into the documents at `root`. If one cannot be had, nothing is written.
@@ -38,13 +47,8 @@ pub(super) fn run(root: &Path, repository: &Repository, context: &Context) -> Re
         }
     }
     for draft in &mut drafts {
-        each_image(&mut draft.document, &mut |image, value| {
-            let Some(digest) = digests.get(&image) else { return };
-            let decor = value.decor().clone();
-            *value = format!("{image}@{digest}").into();
-            *value.decor_mut() = decor;
-        });
-        put(&draft.path, draft.document.to_string().as_bytes())
+        draft.text.pin(&mut |image| Some(format!("{image}@{}", digests.get(image)?)));
+        put(&draft.path, draft.text.to_string().as_bytes())
             .map_err(|why| Failure::write(&draft.path, why))?;
     }
     for (image, digest) in &digests {
@@ -61,19 +65,44 @@ pub(super) fn run(root: &Path, repository: &Repository, context: &Context) -> Re
     Ok(())
 }
 
-/// The documents that name images by tag alone. What is no TOML is told by the check.
+/// The files that name images by tag alone. What is no TOML is told by the check.
 fn drafts(root: &Path, repository: &Repository) -> Result<Vec<Draft>, Failure> {
-    let mut drafts = Vec::new();
+    let mut texts = BTreeMap::new();
     for (name, document) in documents(repository) {
-        let path = root.join(name);
-        let mut document = document?;
-        let mut tags = Vec::new();
-        each_image(&mut document, &mut |image, _| tags.push(image));
-        if !tags.is_empty() {
-            drafts.push(Draft { path, document, tags });
+        let document = document?;
+        for file in projects(name, &document) {
+            if let Some(text) = text(repository, &file)? {
+                texts.insert(file, Text::Compose(text));
+            }
         }
+        texts.insert(name.to_owned(), Text::Document(document));
     }
-    Ok(drafts)
+    let drafts = texts.into_iter().map(|(name, mut text)| {
+        let mut tags = Vec::new();
+        text.pin(&mut |image| {
+            tags.push(image.clone());
+            None
+        });
+        Draft { path: root.join(name), text, tags }
+    });
+    Ok(drafts.filter(|draft| !draft.tags.is_empty()).collect())
+}
+
+/// The compose files that a document names, by their paths in the repository.
+fn projects(name: &str, document: &DocumentMut) -> Vec<String> {
+    let folder = name.strip_suffix("role.toml").unwrap_or("");
+    let tables = PROJECTS.iter().filter_map(|kind| document.get(kind).and_then(Item::as_table_like));
+    let sources = tables.flat_map(TableLike::iter).filter_map(|(_, project)| {
+        project.as_table_like().and_then(|project| project.get("source")).and_then(Item::as_str)
+    });
+    sources.map(|source| format!("{folder}{source}")).collect()
+}
+
+/// A file's text, if it is one.
+fn text(repository: &Repository, path: &str) -> Result<Option<String>, Failure> {
+    let Some(Entry::File { blob, .. }) = repository.get(path) else { return Ok(None) };
+    let bytes = blob.read().map_err(|why| Failure::read(Path::new(path), why))?;
+    Ok(String::from_utf8(bytes.to_vec()).ok())
 }
 
 /// The documents that are TOML, by their paths.
@@ -101,17 +130,46 @@ fn is_document(path: &str) -> bool {
         || matches!(role, Some((_, "role.toml")))
 }
 
-/// Tells every image that is named by its tag alone, with the value that names it.
-fn each_image(document: &mut DocumentMut, tell: &mut dyn FnMut(ImageReference, &mut Value)) {
-    for kind in KINDS {
-        let resources = document.get_mut(kind).and_then(Item::as_table_like_mut);
-        for (_, resource) in resources.into_iter().flat_map(TableLike::iter_mut) {
-            let image = resource.as_table_like_mut().and_then(|resource| resource.get_mut("image"));
-            let Some(value) = image.and_then(Item::as_value_mut) else { continue };
-            let reference = value.as_str().and_then(|text| text.parse::<ImageReference>().ok());
-            if let Some(image) = reference.filter(|image| !image.is_pinned()) {
-                tell(image, value);
+impl Text {
+    /// Writes what `pinned` gives in the place of each image that is named by its tag alone; all else stays as it is.
+    fn pin(&mut self, pinned: &mut dyn FnMut(&ImageReference) -> Option<String>) {
+        match self {
+            Self::Document(document) => {
+                for kind in KINDS {
+                    let resources = document.get_mut(kind).and_then(Item::as_table_like_mut);
+                    for (_, resource) in resources.into_iter().flat_map(TableLike::iter_mut) {
+                        let image =
+                            resource.as_table_like_mut().and_then(|resource| resource.get_mut("image"));
+                        let Some(value) = image.and_then(Item::as_value_mut) else { continue };
+                        let image = value.as_str().and_then(|text| text.parse::<ImageReference>().ok());
+                        let image = image.filter(|image| !image.is_pinned());
+                        if let Some(pinned) = image.and_then(|image| pinned(&image)) {
+                            let decor = value.decor().clone();
+                            *value = pinned.into();
+                            *value.decor_mut() = decor;
+                        }
+                    }
+                }
             }
+            Self::Compose(text) => {
+                // From the end, so that the places before it stay.
+                for (at, image) in compose::images(text).into_iter().rev() {
+                    if let Some(pinned) =
+                        Some(image).filter(|image| !image.is_pinned()).and_then(|image| pinned(&image))
+                    {
+                        text.replace_range(at, &pinned);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Document(document) => document.fmt(f),
+            Self::Compose(text) => text.fmt(f),
         }
     }
 }

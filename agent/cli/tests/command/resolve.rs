@@ -81,11 +81,26 @@ fn tags_get_their_digests_and_all_else_stays() {
     told.says("E_RESOLVE").says("gives no token");
     assert_eq!(scene.read("hosts/web-1.toml"), host(&tag, &tag));
 
+    // The same in a compose file, beside what only looks like it.
+    let stack = |image: &str| {
+        format!(
+            "# Images\nx-app: &app\n  image: \"{image}\" # image: {tag}\nservices:\n  web: {{image: {image}, command: [image, {tag}]}}\n  \
+             app: *app\n  more:\n    <<: *app\n    command: |\n      image: {tag}\n  other:\n    image: ${{NAME}}/app:1\n"
+        )
+    };
+    scene.write("roles/old/shop/compose.yaml", &stack(&tag));
+    scene.write("groups/a.toml", "");
+    let role = |image: &str| {
+        format!("[container.app]\nimage = \"{image}\"\n[stack.shop]\nsource = \"shop/compose.yaml\"\n")
+    };
+    scene.write("roles/old/role.toml", &role(&pinned));
+
     let login = format!("{{\"auths\": {{\"{address}\": {{\"auth\": \"{LOGIN}\"}}}}}}");
     scene.write("home/.docker/config.json", &login);
     scene.holdfast(&["check", "--resolve"]).expect(0).says(&format!("resolved: {pinned}"));
     assert_eq!(scene.read("hosts/web-1.toml"), host(&pinned, &pinned));
-    assert_eq!(scene.read("roles/old/role.toml"), format!("[container.app]\nimage = \"{pinned}\"\n"));
+    assert_eq!(scene.read("roles/old/role.toml"), role(&pinned));
+    assert_eq!(scene.read("roles/old/shop/compose.yaml"), stack(&pinned));
     scene.holdfast(&["check", "--resolve"]).expect(0);
 
     // One that is not there keeps the others from being written; so does one that is not what it is called.
