@@ -163,7 +163,8 @@ fn idle(host: &Host) -> Result<()> {
             text.lines().find_map(|line| line.strip_prefix(name)).context("a line of /proc/PID/status")?;
         Ok(line.trim_matches(|c: char| !c.is_ascii_digit()).parse()?)
     };
-    thread::sleep(Duration::from_secs(2));
+    // What it did last has been told by then, and what that needed is given back.
+    thread::sleep(Duration::from_secs(10));
     let before = number("voluntary_ctxt_switches:")?;
     thread::sleep(Duration::from_secs(30));
     let wakes = number("voluntary_ctxt_switches:")? - before;

@@ -5,6 +5,7 @@
 
 mod control;
 mod manager;
+mod rest;
 
 use std::{cell::RefCell, fs, io, path::Path, pin::pin, rc::Rc, time::Duration};
 
@@ -61,7 +62,8 @@ pub async fn run(agent: Agent, listener: UnixListener) -> io::Result<()> {
     let due = Instant::now() + schedule.first();
     let (signals, watchdog) = (Signals::new()?, Watchdog::from_environment());
     manager::ready();
-    let service = Service { agent, schedule, due, publish: None, snapshot, signals, watchdog };
+    let rest = Some(Instant::now() + REST_AFTER);
+    let service = Service { agent, schedule, due, publish: None, rest, snapshot, signals, watchdog };
     Box::pin(service.serve(commands)).await;
     manager::stopping();
     Ok(())
@@ -74,6 +76,8 @@ struct Service {
     due: Instant,
     /// When what was mended between polls is published.
     publish: Option<Instant>,
+    /// When what the last work needed is given back.
+    rest: Option<Instant>,
     snapshot: Snapshot,
     signals: Signals,
     watchdog: Watchdog,
@@ -81,6 +85,9 @@ struct Service {
 
 /// How soon what was mended is published: what comes together is told together.
 const PUBLISH_AFTER: Duration = Duration::from_secs(1);
+
+/// How soon the service rests: work often comes together.
+const REST_AFTER: Duration = Duration::from_secs(5);
 
 /// Whether to go on.
 enum Next {
@@ -95,6 +102,11 @@ impl Service {
                 () = sleep_until(self.due) => self.cycle(None).await,
                 touched = self.agent.drifted() => self.mend(&touched).await,
                 () = sleep_until(self.publish.unwrap_or(self.due)), if self.publish.is_some() => self.publish().await,
+                () = sleep_until(self.rest.unwrap_or(self.due)), if self.rest.is_some() => {
+                    self.rest = None;
+                    rest::give_back();
+                    Next::Loop
+                }
                 () = self.watchdog.tick() => Next::Loop,
                 () = self.signals.stop.wait() => Next::End,
                 _ = self.signals.reload.recv() => {
@@ -134,11 +146,38 @@ impl Service {
         }
     }
 
+    /// Has the agent do something that may take long. Nothing if it was told to stop meanwhile.
+    async fn attend<T>(&mut self, work: impl AsyncFnOnce(&mut Agent, &Stop) -> T) -> Option<T> {
+        let Self { agent, signals, watchdog, .. } = self;
+        watchdog.ping();
+        let (stopper, stop) = Stopper::new();
+        let mut work = pin!(work(agent, &stop));
+        loop {
+            tokio::select! {
+                done = &mut work => {
+                    self.rest = Some(Instant::now() + REST_AFTER);
+                    return Some(done);
+                }
+                () = watchdog.tick() => {}
+                () = signals.stop.wait() => {
+                    manager::stopping();
+                    stopper.stop();
+                    if tokio::time::timeout(STOP_PATIENCE, work).await.is_err() {
+                        tracing::warn!(
+                            "stopped in the middle of a step that took too long; the next start looks again"
+                        );
+                    }
+                    return None;
+                }
+            }
+        }
+    }
+
     /// Polls, converges and publishes once, and tells whoever asked for it.
     async fn cycle(&mut self, listener: Option<UnboundedSender<Reply>>) -> Next {
         self.agent.tell_progress_to(listener.clone());
         let work = async |agent: &mut Agent, stop: &Stop| agent.cycle(stop).await;
-        let Some(reached) = attend(&mut self.agent, &mut self.signals, &mut self.watchdog, work).await else {
+        let Some(reached) = self.attend(work).await else {
             return Next::End;
         };
         self.agent.tell_progress_to(None);
@@ -162,7 +201,7 @@ impl Service {
     /// Repairs what drifted, and has it published soon.
     async fn mend(&mut self, touched: &Touched) -> Next {
         let work = async |agent: &mut Agent, stop: &Stop| agent.mend(touched, stop).await;
-        if attend(&mut self.agent, &mut self.signals, &mut self.watchdog, work).await.is_none() {
+        if self.attend(work).await.is_none() {
             return Next::End;
         }
         if self.agent.take_news() {
@@ -175,7 +214,7 @@ impl Service {
     async fn publish(&mut self) -> Next {
         self.publish = None;
         let work = async |agent: &mut Agent, stop: &Stop| agent.publish_news(stop).await;
-        if attend(&mut self.agent, &mut self.signals, &mut self.watchdog, work).await.is_none() {
+        if self.attend(work).await.is_none() {
             return Next::End;
         }
         if self.agent.take_news() {
@@ -209,32 +248,6 @@ impl Service {
             }
         }
         manager::ready();
-    }
-}
-
-/// Has the agent do something that may take long. Nothing if it was told to stop meanwhile.
-async fn attend<T>(
-    agent: &mut Agent,
-    signals: &mut Signals,
-    watchdog: &mut Watchdog,
-    work: impl AsyncFnOnce(&mut Agent, &Stop) -> T,
-) -> Option<T> {
-    watchdog.ping();
-    let (stopper, stop) = Stopper::new();
-    let mut work = pin!(work(agent, &stop));
-    loop {
-        tokio::select! {
-            done = &mut work => return Some(done),
-            () = watchdog.tick() => {}
-            () = signals.stop.wait() => {
-                manager::stopping();
-                stopper.stop();
-                if tokio::time::timeout(STOP_PATIENCE, work).await.is_err() {
-                    tracing::warn!("stopped in the middle of a step that took too long; the next start looks again");
-                }
-                return None;
-            }
-        }
     }
 }
 
