@@ -1,8 +1,15 @@
 //! Servers and networks that misbehave: each has its code, its words, and an end.
+#![expect(clippy::disallowed_methods, reason = "one of the servers is started here")]
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::PathBuf,
+    process::Stdio,
+    time::Duration,
+};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use harness::{
     Command,
     git_server::{Fault, PASSWORD, ProxyServer, Relay, SshServer, USER, WebServer},
@@ -87,6 +94,37 @@ fn a_server_that_cannot_prove_who_it_is_gets_nothing() -> Result<()> {
         let (code, message) = code(&with(Some(broken)))?;
         assert!(["E_GIT_ADDRESS", "E_GIT_TLS"].contains(&code.as_str()), "{code} {message}");
     }
+    Ok(())
+}
+
+/// What `openssl req -x509` makes of itself is an authority, and clients like this one do not take it for a server.
+#[test]
+fn an_authority_is_told_from_a_server() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let file = |name: &str| directory.path().join(name).display().to_string();
+    let (certificate, key) = (file("certificate.pem"), file("key.pem"));
+    let make = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost"];
+    let more = ["-addext", "subjectAltName=DNS:localhost", "-keyout", &key, "-out", &certificate];
+    Command::new(["openssl"].iter().chain(&make).chain(&more).copied()).run()?;
+    let mut server = std::process::Command::new("openssl")
+        .args(["s_server", "-www", "-accept", "localhost:0", "-cert", &certificate, "-key", &key])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let said = BufReader::new(server.stdout.take().context("no output")?).lines();
+    let address = said.map_while(Result::ok).find_map(|line| Some(line.strip_prefix("ACCEPT ")?.to_owned()));
+    let port =
+        address.as_ref().and_then(|address| address.rsplit(':').next()).context("it does not listen")?;
+    let remote = Remote {
+        ca: Some(fs::read_to_string(&certificate)?),
+        ..at(&format!("https://localhost:{port}/fleet.git"))
+    };
+    let told = code(&remote);
+    server.kill()?;
+    server.wait()?;
+    let (code, message) = told?;
+    assert_eq!(code, "E_GIT_TLS", "{message}");
+    assert!(message.contains("an authority's own (CA:TRUE)"), "{message}");
     Ok(())
 }
 

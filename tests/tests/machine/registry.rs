@@ -6,6 +6,8 @@ use holdfast_schema::status::{PassResult, ResourceOutcome};
 
 use crate::site::{NAME, Site};
 
+mod three_nodes;
+
 /// What a host has for an engine and a registry of images, `registry.test:5000`, with TLS and one login.
 const PACKAGES: &str = "docker.io,iptables,busybox-static,docker-registry,apache2-utils";
 const USER: &str = "deploy";
@@ -40,9 +42,14 @@ impl Shop {
     }
 
     fn secret(&self, name: &str, value: &str) -> Result<()> {
-        self.site.fleet.write("../value", &format!("{value}\n"))?;
+        self.secret_for(name, &format!("{value}\n"), LOGIN)
+    }
+
+    /// Encrypts a secret that only one resource of the host may have.
+    fn secret_for(&self, name: &str, value: &str, destination: &str) -> Result<()> {
+        self.site.fleet.write("../value", value)?;
         self.site.fleet.write(crate::site::STATE, &self.state(""))?;
-        let encrypt = ["secret", "encrypt", name, "--host", NAME, "--destination", LOGIN];
+        let encrypt = ["secret", "encrypt", name, "--host", NAME, "--destination", destination];
         self.site.fleet.holdfast(&[&encrypt[..], &["--dir", "work", "--from", "value"]].concat()).map(drop)
     }
 
@@ -206,11 +213,10 @@ fn only_what_needs_the_login_waits_for_it() -> Result<()> {
     Ok(())
 }
 
-/// A second host in the Swarm of the first, which knows the registry and has no login there.
-fn worker(shop: &Shop, name: &str) -> Result<Host> {
+/// One more host in the Swarm of the first, which knows the registry and has no login there.
+fn join(shop: &Shop, name: &str) -> Result<Host> {
     let (first, worker) = (&shop.site.host, Host::boot_with_docker(name)?);
     let address = first.address()?;
-    first.init_swarm()?;
     let token = first.run(&["docker", "swarm", "join-token", "--quiet", "worker"])?;
     worker.shell(&format!(
         "echo {address} registry.test >>/etc/hosts; mkdir -p /etc/docker/certs.d/registry.test:5000"
@@ -224,7 +230,8 @@ fn worker(shop: &Shop, name: &str) -> Result<Host> {
 #[test]
 fn tasks_on_other_nodes_pull_with_the_login_that_their_service_was_made_with() -> Result<()> {
     let shop = Shop::new("web-1")?;
-    let worker = worker(&shop, "web-2")?;
+    shop.site.host.init_swarm()?;
+    let worker = join(&shop, "web-2")?;
     let first = shop.push("1", 10)?;
     shop.forget_login()?;
     shop.site.fleet.write("fleet.toml", "[docker]\nallow_tags = true\n")?;

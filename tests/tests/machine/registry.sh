@@ -2,6 +2,7 @@
 cd /root
 echo 127.0.0.1 registry.test >>/etc/hosts
 openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=registry.test -addext subjectAltName=DNS:registry.test \
+    -addext basicConstraints=critical,CA:FALSE \
     -keyout registry.key -out registry.crt 2>/dev/null
 mkdir -p /etc/docker/certs.d/registry.test:5000 /etc/docker/registry
 cp registry.crt /etc/docker/certs.d/registry.test:5000/ca.crt

@@ -284,6 +284,12 @@ fn tls(error: &rustls::Error) -> Fault {
         Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
             "the server's certificate is for another name".to_owned()
         }
+        // What `openssl req -x509` makes unless it is told otherwise.
+        other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            "the server's certificate is an authority's own (CA:TRUE), not a server's: have it sign one for the server, or make \
+             it anew with basicConstraints=CA:FALSE"
+                .to_owned()
+        }
         other => format!("the server's certificate is not valid: {other:?}"),
     })
 }

@@ -163,7 +163,13 @@ fn get(
     if let Some(authorization) = authorization {
         request = request.header(header::AUTHORIZATION, authorization);
     }
-    request.call().map_err(|why| format!("{url}: {why}"))
+    request.call().map_err(|why| match why.to_string() {
+        why if why.contains("CaUsedAsEndEntity") => format!(
+            "{url}: the registry's certificate is an authority's own (CA:TRUE), not a server's: have it sign one for the registry, \
+             or make it anew with basicConstraints=CA:FALSE"
+        ),
+        why => format!("{url}: {why}"),
+    })
 }
 
 /// What answers a registry's challenge: the login itself, or a token that another service gives for it.
