@@ -7,6 +7,7 @@ mod bad_days;
 mod compose;
 mod docker;
 mod drift;
+mod families;
 mod host;
 mod interruptions;
 mod killed_packages;

@@ -61,11 +61,11 @@ impl Site {
 
     /// Enrols the host, which starts the agent.
     pub(crate) fn enrol(&self) -> Result<()> {
-        self.enrol_as(&self.host, NAME)
+        self.enrol_as(&self.host, NAME).map(drop)
     }
 
-    /// Enrols a host as `name`, which is its user's name on the Git server too.
-    pub(crate) fn enrol_as(&self, host: &Host, name: &str) -> Result<()> {
+    /// Enrols a host as `name`, which is its user's name on the Git server too. Gives what the command says.
+    pub(crate) fn enrol_as(&self, host: &Host, name: &str) -> Result<String> {
         host.write_file("/root/password", PASSWORD)?;
         host.write_file("/root/ca.pem", self.server.ca())?;
         host.run(&["chmod", "0600", "/root/password"])?;
@@ -73,7 +73,7 @@ impl Site {
         let url = self.server.https_url(REPOSITORY);
         let mut command = vec!["holdfast", "enrol", &introduction, &url, "--host", name, "--yes"];
         command.extend(["--user", name, "--password-file", "/root/password", "--ca", "/root/ca.pem"]);
-        host.run(&command).map(drop)
+        host.run(&command)
     }
 
     /// The fleet repository on the server's own disk.

@@ -104,7 +104,7 @@ impl Service {
                 () = sleep_until(self.publish.unwrap_or(self.due)), if self.publish.is_some() => self.publish().await,
                 () = sleep_until(self.rest.unwrap_or(self.due)), if self.rest.is_some() => {
                     self.rest = None;
-                    rest::give_back();
+                    rest::rest();
                     Next::Loop
                 }
                 () = self.watchdog.tick() => Next::Loop,

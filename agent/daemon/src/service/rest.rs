@@ -9,8 +9,17 @@ use nix::sys::mman::{MmapAdvise, madvise};
 #[cfg(test)]
 mod tests;
 
-/// Gives it back. What runs next is read again from the page cache, 64 KiB at a time.
-pub(super) fn give_back() {
+/// What may stay resident, in KiB: after a poll that brought nothing new there is less, and giving that back would only be work.
+const ENOUGH: u64 = 7 * 1024;
+
+/// Gives it back, if it is worth it. What runs next is read again from the page cache, 64 KiB at a time.
+pub(super) fn rest() {
+    if resident().is_none_or(|resident| resident > ENOUGH) {
+        give_back();
+    }
+}
+
+fn give_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: it may be called at any time, and only touches what is free.
     unsafe {
@@ -24,6 +33,13 @@ pub(super) fn give_back() {
             tracing::debug!(%why, "code that does not run stays in memory");
         }
     }
+}
+
+/// What is resident, in KiB.
+fn resident() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 /// Where code of the program or a library is mapped, and how much, by a line of `proc_pid_maps(5)`.

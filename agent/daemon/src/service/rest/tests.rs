@@ -1,6 +1,6 @@
-use std::{fs, hint::black_box};
+use std::hint::black_box;
 
-use super::{code, give_back};
+use super::{code, resident, rest};
 
 #[test]
 fn only_code_of_files_is_found() {
@@ -17,18 +17,13 @@ fn only_code_of_files_is_found() {
 
 #[test]
 fn what_was_freed_is_given_back_and_everything_runs_on() {
-    let resident = || {
-        let status = fs::read_to_string("/proc/self/status").unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().to_owned();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
-    };
     // Small pieces with one that stays above them: freeing them gives nothing back by itself.
     let pieces: Vec<Vec<u8>> = (0..64 * 1024).map(|_| black_box(vec![1; 512])).collect();
     let stays = black_box(vec![1_u8; 512]);
     drop(pieces);
-    let before = resident();
-    give_back();
-    let after = resident();
+    let before = resident().unwrap();
+    rest();
+    let after = resident().unwrap();
     assert!(after + 16 * 1024 < before, "{before} kB, then {after} kB");
     assert_eq!(stays.len(), 512);
 }
