@@ -33,10 +33,20 @@ pub(super) enum Complaint {
     Other(String),
 }
 
+/// The line after which the service manager tells what became of the package manager itself: how it ended, and its exit code or
+/// the signal, a line each.
+pub(super) const ENDED: &str = "holdfast: it ended:";
+
+/// What a package manager said, without how it ended, and that.
+pub(super) fn ended(said: &str) -> (&str, Option<(&str, &str)>) {
+    let Some((said, told)) = said.rsplit_once(ENDED) else { return (said, None) };
+    let mut lines = told.split_whitespace();
+    (said, lines.next().zip(lines.next()))
+}
+
 /// The signal that ended the package manager itself, if one did.
 pub(super) fn killed(said: &str) -> Option<String> {
-    let told = said.lines().rev().find_map(|line| line.strip_prefix("holdfast: it ended: "))?;
-    let (how, signal) = told.split_once(' ')?;
+    let (how, signal) = ended(said).1?;
     matches!(how, "killed" | "dumped").then(|| signal.to_owned())
 }
 

@@ -165,6 +165,11 @@ impl Database {
         self.lines.iter().filter_map(|range| self.text.get(range.clone()).and_then(Line::parse))
     }
 
+    /// Whether none of them is in the middle of something.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.packages().any(|line| matches!(line.now(), PackageNow::Broken { .. }))
+    }
+
     /// The name of a package, with `:ARCH` for a foreign architecture.
     pub(super) fn name(&self, line: &Line<'_>) -> String {
         if line.architecture == self.native || line.architecture == "all" {
@@ -208,7 +213,7 @@ impl<'a> Line<'a> {
         (line.state.len() >= 2).then_some(line)
     }
 
-    fn letter(&self, at: usize) -> u8 {
+    pub(super) fn letter(&self, at: usize) -> u8 {
         self.state.as_bytes().get(at).copied().unwrap_or(b' ')
     }
 

@@ -9,14 +9,13 @@
 //!   once in [`REFRESH_AGAIN`], and the transaction tried again.
 //! - The package manager is never killed: maintainer scripts would go on as orphans. A transaction that takes long goes on by itself, and only
 //!   a maintainer script that runs for too long is stopped.
-//! - A package does not start a unit that the state starts later in the pass: the program `policy-rc.d`, which Debian's
-//!   packages ask, is told of it in the environment. Packages of rpm start nothing by their distributions' rules.
+//! - A package does not start a unit that the state starts later in the pass, see [`Job::holding_back`].
 //! - When a transaction fails because of single packages, the error names them, each with its reason.
 #![expect(clippy::disallowed_methods, reason = "part of the room that owns package transactions")]
 
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     path::PathBuf,
     rc::Rc,
@@ -28,10 +27,9 @@ use tokio::{pin, time::timeout};
 use super::{
     Packages,
     apt::complaint::holder,
-    complaint::{Complaint, killed},
-    database::Database,
+    complaint::{Complaint, ENDED, killed},
     lock,
-    manager::Manager,
+    manager::{Manager, words},
     plan::{Job, Plan, would_remove},
     script::Script,
     version,
@@ -40,7 +38,7 @@ use holdfast_schema::UnitName;
 
 use crate::{
     host::{
-        ConfigFile, HostError, PackageNow, clock,
+        ConfigFile, HostError, clock,
         command::one_line,
         outside::Said,
         systemd::{Limit, Ran, Systemd, Transient},
@@ -51,7 +49,7 @@ use crate::{
 mod blame;
 
 /// The unit that every transaction runs in.
-const UNIT: &str = "holdfast-packages.service";
+pub(super) const UNIT: &str = "holdfast-packages.service";
 
 /// How long a pass waits for a transaction. The transaction itself may take as long as it likes.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -74,11 +72,11 @@ const MOST: u64 = 1024 * 1024;
 /// So many packages are tried one by one to find those that are in the way of the rest.
 const MOST_SUSPECTS: usize = 50;
 
-/// How the service manager tells in the log what became of the package manager itself, see systemd.exec(5).
-const ENDED: [&str; 2] = ["/usr/bin/echo", "holdfast: it ended: ${EXIT_CODE} ${EXIT_STATUS}"];
-
-/// The variable in which `policy-rc.d` finds the units that are not to be started.
-const NOT_YET: &str = "HOLDFAST_NOT_YET";
+/// How the service manager tells in the log what became of the package manager itself, see systemd.exec(5). Without a `$`, for
+/// which it finds other words when it is reloaded meanwhile.
+fn tell_end() -> [Vec<String>; 2] {
+    [words(["/usr/bin/echo", ENDED]), words(["/usr/bin/printenv", "EXIT_CODE", "EXIT_STATUS"])]
+}
 
 /// The write side of [`Packages`].
 #[derive(Debug)]
@@ -112,7 +110,7 @@ impl Refreshed {
 struct Session {
     manager: Rc<dyn Manager>,
     log: Said,
-    not_yet: String,
+    not_yet: BTreeSet<UnitName>,
     script_limit: Duration,
     /// The script that was stopped.
     stopped: RefCell<Option<Script>>,
@@ -145,11 +143,10 @@ impl Installer {
         let manager = self.packages.manager()?;
         let script_limit = transaction.script_limit.unwrap_or(SCRIPT_LIMIT);
         self.wait_for_nobody(&*manager, script_limit).await?;
-        let not_yet: Vec<&str> = transaction.not_yet.iter().map(UnitName::as_str).collect();
         Ok(Session {
             manager,
             log: Said::new(self.log())?.keep(),
-            not_yet: not_yet.join(" "),
+            not_yet: transaction.not_yet.clone(),
             script_limit,
             stopped: RefCell::default(),
         })
@@ -192,6 +189,8 @@ impl Installer {
         if job.commands.is_empty() {
             return Ok(());
         }
+        let job = job.holding_back(&session.not_yet);
+        let was_torn = database.packages().any(|line| line.needs_reinstall());
         let mut repaired = false;
         loop {
             let ran = self.unit(session, &job).await?;
@@ -199,9 +198,9 @@ impl Installer {
             if let Some(signal) = killed(said) {
                 return Err(HostError::Killed { program: manager.program(), signal });
             }
-            if let Some(unfinished) = manager.unfinished() {
+            if !was_torn || ran.is_ok() {
                 // It ended by itself: there is nothing that only a closer look at files could tell.
-                let _gone = fs::remove_file(unfinished);
+                manager.forget_unfinished();
             }
             let Err(said) = ran else { return session.nothing_stopped() };
             let found = manager.complaints(&said);
@@ -306,33 +305,33 @@ impl Installer {
     /// Sets right what an interrupted run left. What cannot be set right shows again, with its reason, in the transaction.
     async fn repair(&self, session: &Session, transaction: &PackageTransaction) -> Result<(), HostError> {
         let database = self.packages.database().await?;
-        let broken = |database: &Database| {
-            database.packages().any(|line| matches!(line.now(), PackageNow::Broken { .. }))
-        };
-        if !database.was_unsettled() && !broken(&database) {
+        if !database.was_unsettled() && database.is_whole() {
             return Ok(());
         }
         let going: Vec<String> = transaction.remove.union(&transaction.purge).cloned().collect();
         for repair in session.manager.repairs(&database, &going) {
-            self.attempt(session, "repair", &repair).await?;
+            self.attempt(session, "repair", repair).await?;
         }
         self.packages.forget();
         let database = self.packages.database().await?;
         if let Some(job) = session.manager.reinstall(&database) {
-            self.attempt(session, "reinstall", &job).await?;
+            if self.attempt(session, "reinstall", job).await? {
+                session.manager.forget_unfinished();
+            }
             self.packages.forget();
         }
         Ok(())
     }
 
-    /// Runs a command that may fail, though not because somebody else is at work.
-    async fn attempt(&self, session: &Session, what: &str, job: &Job) -> Result<(), HostError> {
-        if let Err(said) = self.unit(session, job).await? {
-            let manager = &*session.manager;
-            busy(manager, &manager.complaints(&said), &said)?;
-            tracing::debug!(what, said, "a package command failed");
-        }
-        Ok(())
+    /// Runs a command that may fail, though not because somebody else is at work. Whether it went well.
+    async fn attempt(&self, session: &Session, what: &str, job: Job) -> Result<bool, HostError> {
+        let Err(said) = self.unit(session, &job.holding_back(&session.not_yet)).await? else {
+            return Ok(true);
+        };
+        let manager = &*session.manager;
+        busy(manager, &manager.complaints(&said), &said)?;
+        tracing::debug!(what, said, "a package command failed");
+        Ok(false)
     }
 
     /// Whether it is time to refresh the package lists again.
@@ -408,21 +407,19 @@ impl Installer {
     async fn unit(&self, session: &Session, job: &Job) -> Result<Result<String, String>, HostError> {
         let manager = &*session.manager;
         for (path, text) in &job.inputs {
-            fs::write(path, text)
+            let directory = path.parent().map_or(Ok(()), fs::create_dir_all);
+            directory
+                .and_then(|()| fs::write(path, text))
                 .map_err(|source| HostError::Io { tried: format!("write {}", path.display()), source })?;
         }
         let before = session.log.length()?;
-        let environment = manager.environment().iter().copied();
-        let environment: Vec<(&str, &str)> =
-            environment.chain([(NOT_YET, session.not_yet.as_str())]).collect();
-        let finally: Vec<Vec<String>> =
-            job.finally.iter().cloned().chain([ENDED.map(str::to_owned).to_vec()]).collect();
+        let finally: Vec<Vec<String>> = job.finally.iter().cloned().chain(tell_end()).collect();
         let unit = Transient {
             name: UNIT,
             description: "Package transaction of Holdfast",
             commands: &job.commands,
             finally: &finally,
-            environment: &environment,
+            environment: manager.environment(),
             output: session.log.path(),
             limit: Limit::Never { shutdown_waits: SHUTDOWN_WAITS },
         };

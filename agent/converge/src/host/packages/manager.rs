@@ -1,11 +1,6 @@
 //! What differs from package manager to package manager, and which one a host has.
 
-use std::{
-    collections::BTreeSet,
-    fmt::Debug,
-    path::{Path, PathBuf},
-    rc::Rc,
-};
+use std::{collections::BTreeSet, fmt::Debug, path::Path, rc::Rc};
 
 use super::{
     apt::Apt,
@@ -51,10 +46,8 @@ pub(super) trait Manager: Debug {
         packages
     }
 
-    /// What must be on disk while a transaction runs, so that [`Self::verify`] finds it if that is interrupted.
-    fn unfinished(&self) -> Option<PathBuf> {
-        None
-    }
+    /// Tells that no interrupted transaction is left that [`Self::verify`] would have to look at.
+    fn forget_unfinished(&self) {}
 
     /// The program that tells, without the network, which versions of these packages the sources have.
     fn ask_offered(&self, packages: &BTreeSet<String>) -> Vec<String>;

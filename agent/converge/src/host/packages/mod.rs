@@ -130,6 +130,10 @@ impl Packages {
             Some(known) if known.is_current(&*manager)? => known,
             _ => {
                 let asked = Database::ask(&*manager).await?;
+                if asked.is_whole() && script::processes(install::UNIT).is_none() {
+                    // What was interrupted has been looked at.
+                    manager.forget_unfinished();
+                }
                 if let Some(kept) = &self.kept {
                     asked.store(kept);
                 }

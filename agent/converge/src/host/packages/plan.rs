@@ -2,11 +2,24 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use super::{complaint::Complaint, database::Database, manager::Manager};
+use holdfast_schema::UnitName;
+
+use super::{
+    complaint::Complaint,
+    database::{Database, Line},
+    manager::{Manager, words},
+    version,
+};
 use crate::{
     host::{HostError, PackageNow},
     plan::step::PackageTransaction,
 };
+
+/// Where drop-ins of units are that a reboot takes away, see systemd.unit(5).
+const RUNTIME_UNITS: &str = "/run/systemd/system";
+
+/// While it is there, units that are held back do not start.
+const NOT_YET: &str = "/run/holdfast/not-yet";
 
 /// What one run of a unit is to do, and what it does in the end even if that fails.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -29,6 +42,27 @@ impl Job {
         } else {
             Self { commands, finally: last.into_iter().collect(), ..Self::default() }
         }
+    }
+
+    /// The same while these units do not start, whatever a package's scripts say. Whoever starts one meanwhile is told that all
+    /// is well, as with any condition that is not met, so no script fails. What is in /run does not outlive a reboot.
+    pub(super) fn holding_back(mut self, units: &BTreeSet<UnitName>) -> Self {
+        if units.is_empty() {
+            return self;
+        }
+        let directories: Vec<String> = units.iter().map(|unit| format!("{RUNTIME_UNITS}/{unit}.d")).collect();
+        let drop_ins: Vec<String> =
+            directories.iter().map(|directory| format!("{directory}/holdfast-not-yet.conf")).collect();
+        let text = format!("[Unit]\nConditionPathExists=!{NOT_YET}\n");
+        self.inputs.extend(drop_ins.iter().map(|drop_in| (drop_in.into(), text.clone())));
+        let reload = words(["/usr/bin/systemctl", "daemon-reload"]);
+        self.commands.splice(0..0, [words(["/usr/bin/touch", NOT_YET]), reload.clone()]);
+        self.finally.extend([
+            [words(["/bin/rm", "-f", "--", NOT_YET]), drop_ins].concat(),
+            [words(["/bin/rmdir", "--ignore-fail-on-non-empty", "--"]), directories].concat(),
+            reload,
+        ]);
+        self
     }
 }
 
@@ -86,6 +120,16 @@ impl Plan {
 
     pub(super) fn words(&self, manager: &dyn Manager) -> Vec<String> {
         self.each(manager).map(|(_, word)| word).collect()
+    }
+
+    /// Those that are to be installed at the version that they have, for that was left torn.
+    pub(super) fn reinstalls(&self, database: &Database) -> BTreeSet<&str> {
+        let is_torn = |(name, version): &&(String, Option<String>)| {
+            database.get(name).filter(Line::needs_reinstall).is_some_and(|line| {
+                version.as_ref().is_none_or(|version| version::matches(version, line.version))
+            })
+        };
+        self.install.iter().filter(is_torn).map(|(name, _)| name.as_str()).collect()
     }
 
     /// Those of `removals` that nobody has declared to be removed.

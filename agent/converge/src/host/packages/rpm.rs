@@ -1,8 +1,9 @@
 //! What dnf and zypper have in common: rpm, which keeps the packages.
 //!
 //! rpm has no state for a package that is half there. An upgrade that was interrupted shows in that both versions are in the
-//! database, or only in files of the new version under the old one's name. So the names of what a transaction is about are
-//! on disk while it runs; where it was interrupted their files are looked at, and what is torn is installed once more.
+//! database, or only in files of the new version under the old one's name; a scriptlet that did not come to its end shows
+//! nowhere. So the names of what a transaction is about are on disk while it runs. Where it was interrupted their files are
+//! looked at, and what is torn is installed once more, as is whatever was installed since the transaction began.
 //!
 //! An answer of rpm is still true while the files of the database and those of the locks are the same, if they had not been
 //! changed within the last [`SETTLED`] seconds: the clock of a filesystem has ticks.
@@ -13,6 +14,7 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     env, fs,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
 };
@@ -59,10 +61,15 @@ const SCRIPT: &str = "/var/tmp/rpm-tmp.";
 /// What is asked of rpm for each package.
 const FORMAT: &str = "%{NAME}\\t%{ARCH}\\t%{EVR}\\t%{INSTALLTIME}\\n";
 
-/// Tells for each of some packages, after its name, how its files differ from what the database says.
-const VERIFY: &str = "for package; do
+/// Tells for each of some packages, after its name, how its files differ from what the database says; then which packages
+/// were installed since a time.
+const VERIFY: &str = "since=$1; shift
+for package; do
   echo \"$package\"
   rpm --verify --nodeps --noscripts --nomtime --nomode --nouser --nogroup --nocaps --nordev -- \"$package\"
+done
+rpm --query --all --queryformat '%{INSTALLTIME} %{NAME}.%{ARCH}\n' | while read -r time package; do
+  [ \"$time\" -lt \"$since\" ] || printf '%s\nmissing /\n' \"$package\"
 done
 exit 0";
 
@@ -143,8 +150,13 @@ impl Rpm {
     /// Looks at what an interrupted transaction was about.
     fn verify(&self) -> Option<Vec<String>> {
         let names = fs::read_to_string(self.unfinished()).ok()?;
-        let verify = words(["/bin/sh", "-c", VERIFY, "sh"]);
+        let begun = fs::metadata(self.unfinished()).ok()?.mtime();
+        let verify = words(["/bin/sh", "-c", VERIFY, "sh", &begun.to_string()]);
         Some(verify.into_iter().chain(names.lines().map(str::to_owned)).collect())
+    }
+
+    fn forget_unfinished(&self) {
+        let _gone = fs::remove_file(self.unfinished());
     }
 
     /// Makes a transaction leave its names behind if it is interrupted.
@@ -205,7 +217,8 @@ fn normal(said: &str, holds: &Holds) -> String {
     text
 }
 
-/// Marks those packages of which files that are no configuration are missing or another's.
+/// Marks those packages of which files that are no configuration are missing or another's. What has two versions is marked
+/// already.
 fn mark_torn(packages: &str, found: &str) -> String {
     let mut torn = BTreeSet::new();
     let mut package = "";
@@ -223,14 +236,14 @@ fn mark_torn(packages: &str, found: &str) -> String {
     }
     let is_torn = |line: &Line<'_>| {
         let architecture = architecture_of(line);
-        torn.contains(line.name) || torn.contains(format!("{}.{architecture}", line.name).as_str())
+        line.letter(1) == b'i'
+            && (torn.contains(line.name) || torn.contains(format!("{}.{architecture}", line.name).as_str()))
     };
     let mut text = String::with_capacity(packages.len());
     for line in packages.lines() {
         match Line::parse(line) {
             Some(package) if is_torn(&package) => {
-                let version = package.version.split(' ').next().unwrap_or_default();
-                text.extend([package.name, "\t", package.architecture, "\tiH \t", version, "\n"]);
+                text.extend([package.name, "\t", package.architecture, "\tiH \t", package.version, "\n"]);
             }
             _ => {
                 text.push_str(line);

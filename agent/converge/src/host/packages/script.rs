@@ -38,11 +38,7 @@ pub(super) struct Script {
 impl Script {
     /// The script that a unit of the system slice is at. `said` is what the package manager said last.
     pub(super) fn of(manager: &dyn Manager, unit: &str, said: &str) -> Option<Self> {
-        let group = Path::new("/sys/fs/cgroup");
-        let processes = ["system.slice", "systemd/system.slice"]
-            .iter()
-            .find_map(|slice| fs::read_to_string(group.join(slice).join(unit).join("cgroup.procs")).ok())?;
-        let processes: Vec<i32> = processes.lines().filter_map(|line| line.parse().ok()).collect();
+        let processes = processes(unit)?;
         let (pid, (package, name)) = processes.iter().find_map(|pid| {
             let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
             let words = String::from_utf8_lossy(&words);
@@ -72,6 +68,15 @@ impl fmt::Display for Script {
         let package = self.package.as_deref().unwrap_or("a package");
         write!(formatter, "the {} of {package}, which has been running for {:?}", self.name, self.since)
     }
+}
+
+/// The processes of a unit of the system slice; `None` if it does not run.
+pub(super) fn processes(unit: &str) -> Option<Vec<i32>> {
+    let group = Path::new("/sys/fs/cgroup");
+    let processes = ["system.slice", "systemd/system.slice"]
+        .iter()
+        .find_map(|slice| fs::read_to_string(group.join(slice).join(unit).join("cgroup.procs")).ok())?;
+    Some(processes.lines().filter_map(|line| line.parse().ok()).collect())
 }
 
 /// A process and its descendants.

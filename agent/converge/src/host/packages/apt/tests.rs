@@ -321,8 +321,8 @@ fn the_holder_of_a_lock_is_named() {
 
 #[test]
 fn a_package_manager_that_is_killed_is_told_from_one_that_fails() {
-    assert_eq!(killed("Unpacking\nholdfast: it ended: killed KILL\n"), Some(text("KILL")));
-    assert_eq!(killed("E: failed\nholdfast: it ended: exited 100\n"), None);
+    assert_eq!(killed("Unpacking\nholdfast: it ended:\nkilled\nKILL\n"), Some(text("KILL")));
+    assert_eq!(killed("E: failed\nholdfast: it ended:\nexited\n100\n"), None);
     assert_eq!(killed("Unpacking\n"), None);
 }
 

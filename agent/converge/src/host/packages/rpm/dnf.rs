@@ -142,8 +142,8 @@ impl Manager for Dnf {
         super::mark_torn(&packages, found)
     }
 
-    fn unfinished(&self) -> Option<PathBuf> {
-        Some(self.rpm.unfinished())
+    fn forget_unfinished(&self) {
+        self.rpm.forget_unfinished();
     }
 
     fn ask_offered(&self, packages: &BTreeSet<String>) -> Vec<String> {
@@ -214,7 +214,12 @@ impl Manager for Dnf {
             let command = self.dnf(&["versionlock", verb]).into_iter().chain(names).collect::<Vec<_>>();
             (!names_are_none(&command)).then_some(command)
         };
-        let script = plan.words(self);
+        let again = plan.reinstalls(database);
+        let word = |(name, word): (&str, String)| match word.strip_prefix("install ") {
+            Some(package) if again.contains(name) => format!("reinstall {package}"),
+            _ => word,
+        };
+        let script: Vec<String> = plan.each(self).map(word).collect();
         let transaction = self.transaction(&[], &script);
         let mut job = Job::ending_with(
             lock("delete", &plan.unhold)

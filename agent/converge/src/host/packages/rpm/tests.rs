@@ -11,7 +11,11 @@ use crate::{
     host::{
         ConfigFile, PackageNow,
         packages::{
-            complaint::Complaint, database::Database, manager::Manager, plan::Plan, rpm::holds::Holds,
+            complaint::Complaint,
+            database::Database,
+            manager::Manager,
+            plan::{Job, Plan},
+            rpm::holds::Holds,
         },
     },
     plan::step::PackageTransaction,
@@ -111,7 +115,7 @@ fn what_goes_well_is_no_complaint() {
     assert_eq!(complaints("Installed size: 0  \nError: Operation aborted.\n"), [], "a dry run of dnf");
     let zypper = Zypper::new(rpm());
     let failed = |code: &str| {
-        let said = format!("{}\nholdfast: it ended: exited {code}\n", recorded!("zypper/done"));
+        let said = format!("{}\nholdfast: it ended:\nexited\n{code}\n", recorded!("zypper/done"));
         zypper.has_failed(true, &complaints(&said), &said)
     };
     assert!(failed("8") && failed("4"));
@@ -208,7 +212,8 @@ fn states_are_read() {
 
 #[test]
 fn what_an_interrupted_transaction_left_is_set_right() {
-    let found = "papp\n..5......    /usr/share/papp/v\nlocked\n..5......  c /etc/locked.conf\nzero\nlibfoo.i686\nmissing     /usr/lib/x\n";
+    let found = "papp\n..5......    /usr/share/papp/v\nlocked\n..5......  c /etc/locked.conf\nzero\nlibfoo.i686\nmissing /\n\
+                 twice.noarch\nmissing /\n";
     let database = database(found);
     let torn = PackageNow::Broken { state: text("half-installed") };
     assert_eq!(database.state("papp"), torn);
@@ -222,6 +227,52 @@ fn what_an_interrupted_transaction_left_is_set_right() {
     assert_eq!(script.1, "reinstall libfoo-0:1-1.i686\nreinstall papp-0:1.0-1\nrun\n");
     let again = Zypper::new(rpm()).reinstall(&database).unwrap();
     assert!(again.commands[0].join(" ").ends_with(" --force -- libfoo.i686=1-1 papp=1.0-1"), "{again:?}");
+
+    // What could not be installed once more is tried again by the transaction, which tells why it cannot.
+    let install = [(text("papp"), None), (text("libfoo:i686"), Some(text("2-1"))), (text("zero"), None)];
+    let plan = Plan { install: install.into(), ..Plan::default() };
+    let job = dnf().job(&plan, &database);
+    let script = job.inputs.iter().find(|(path, _)| path.ends_with("packages.dnf")).unwrap();
+    assert_eq!(script.1, "reinstall papp\ninstall libfoo-0:2-1.i686\ninstall zero\nrun\n");
+    let job = Zypper::new(rpm()).job(&plan, &database);
+    assert!(job.commands[0].join(" ").ends_with(" --force -- papp libfoo.i686=2-1 zero"), "{job:?}");
+}
+
+#[test]
+fn what_was_installed_since_a_time_is_asked_of_rpm() {
+    let folder = tempfile::tempdir().unwrap();
+    let rpm = Rpm { database: "/nowhere".into(), state: folder.path().into() };
+    assert_eq!(rpm.verify(), None, "nothing was interrupted");
+    let job = rpm.noted(&Plan { remove: vec![text("papp")], ..Plan::default() }, Job::default());
+    fs_write(&job.inputs[0].0);
+    let verify = rpm.verify().unwrap();
+    let begun: i64 = verify[4].parse().unwrap();
+    assert!(verify[2].starts_with("since=$1; shift") && begun > 1_700_000_000, "{verify:?}");
+    rpm.forget_unfinished();
+    assert_eq!(rpm.verify(), None);
+}
+
+#[test]
+fn units_are_held_back_while_a_job_runs() {
+    let database = database("");
+    let units = ["shop.service", "mail@a.service"].map(|unit| unit.parse().unwrap()).into();
+    let plain = dnf().job(&plan(&database), &database);
+    let job = dnf().job(&plan(&database), &database).holding_back(&units);
+    let line = |words: &Vec<String>| words.join(" ");
+    let commands: Vec<String> = job.commands.iter().map(line).collect();
+    assert_eq!(commands[..2], ["/usr/bin/touch /run/holdfast/not-yet", "/usr/bin/systemctl daemon-reload"]);
+    assert_eq!(job.commands[2..], plain.commands);
+    let drop_ins: Vec<_> = job.inputs[plain.inputs.len()..].iter().collect();
+    assert_eq!(drop_ins.len(), 2);
+    assert!(drop_ins[1].0.ends_with("systemd/system/shop.service.d/holdfast-not-yet.conf"), "{drop_ins:?}");
+    assert_eq!(drop_ins[1].1, "[Unit]\nConditionPathExists=!/run/holdfast/not-yet\n");
+    // Whatever becomes of it, in the end they are free.
+    let finally: Vec<String> = job.finally[plain.finally.len()..].iter().map(line).collect();
+    assert!(
+        finally[0].starts_with("/bin/rm -f -- /run/holdfast/not-yet /run/systemd/system/mail@a.service.d/")
+    );
+    assert!(finally[2].ends_with(" daemon-reload"), "{finally:?}");
+    assert_eq!(dnf().job(&plan(&database), &database).holding_back(&BTreeSet::new()), plain);
 }
 
 fn plan(database: &Database) -> Plan {

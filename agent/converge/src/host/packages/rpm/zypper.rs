@@ -3,13 +3,13 @@
 //! It refuses what would break another package, but lets a package that obsoletes others take their place; so every
 //! transaction is looked at in a dry run first.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::collections::BTreeSet;
 
 use super::{ENVIRONMENT, Holds, NATIVE, Rpm, complaint, dotted, named};
 use crate::host::{
     ConfigFile, HostError, Offered,
     packages::{
-        complaint::Complaint,
+        complaint::{Complaint, ended},
         database::{Database, Line, Stamp},
         manager::{Manager, words},
         plan::{Job, Plan, bare},
@@ -90,8 +90,8 @@ impl Manager for Zypper {
         super::mark_torn(&packages, found)
     }
 
-    fn unfinished(&self) -> Option<PathBuf> {
-        Some(self.rpm.unfinished())
+    fn forget_unfinished(&self) {
+        self.rpm.forget_unfinished();
     }
 
     fn ask_offered(&self, packages: &BTreeSet<String>) -> Vec<String> {
@@ -135,8 +135,7 @@ impl Manager for Zypper {
     }
 
     fn has_failed(&self, exit: bool, found: &[Complaint], said: &str) -> bool {
-        let ended = said.lines().rev().find_map(|line| line.strip_prefix("holdfast: it ended: exited "));
-        let in_order = ended.is_some_and(|code| IN_ORDER.contains(&code.trim()));
+        let in_order = matches!(ended(said).1, Some(("exited", code)) if IN_ORDER.contains(&code));
         (exit && !in_order) || !super::is_in_order(found)
     }
 
@@ -165,12 +164,13 @@ impl Manager for Zypper {
         version::compare(one, than).is_gt()
     }
 
-    fn job(&self, plan: &Plan, _database: &Database) -> Job {
+    fn job(&self, plan: &Plan, database: &Database) -> Job {
+        let force: &[&str] = if plan.reinstalls(database).is_empty() { &[] } else { &["--force"] };
         let command = |words: &[&str], names: Vec<String>| {
             (!names.is_empty()).then(|| zypper(words).into_iter().chain(names).collect::<Vec<_>>())
         };
         let dotted = |names: &[String]| names.iter().map(|name| dotted(name)).collect();
-        let change = command(&[&INSTALL[..], &["--"]].concat(), plan.words(self));
+        let change = command(&[&INSTALL[..], force, &["--"]].concat(), plan.words(self));
         let has_change = change.is_some();
         let commands = command(&["removelock"], dotted(&plan.unhold)).into_iter().chain(change).collect();
         let job = Job::ending_with(commands, command(&["addlock"], dotted(&plan.hold)));
