@@ -174,7 +174,8 @@ impl Agent {
             Ok(()) => self.end_journal(trial.commit),
             Err(why) => return self.meet("remember that the revision was taken back", &why),
         }
-        if undone.own && self.is_rescue_armed() {
+        let was_rescued = self.memory.store().path(RESCUED).exists();
+        if undone.own && self.is_rescue_armed() && !was_rescued {
             tracing::warn!("the agent before this one is put back");
             if let Err(why) = self.host.fire_rescue().await {
                 tracing::error!(code = why.code(), "{}", one_line(&why));
