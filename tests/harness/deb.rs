@@ -1,7 +1,10 @@
 //! The package under test. `packaging/build deb` makes it; `HOLDFAST_DEB` says where it is, `HOLDFAST` where its command is.
 #![expect(clippy::disallowed_methods, reason = "the harness takes its settings from tests/run")]
 
-use std::{env, fs, path::PathBuf};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result};
 
@@ -28,13 +31,11 @@ pub fn command() -> Result<PathBuf> {
     fs::canonicalize(&path).with_context(|| format!("find the command {}", path.display()))
 }
 
-/// The same package under another version, to upgrade to.
-pub fn with_version(version: &str) -> Result<(tempfile::TempDir, PathBuf)> {
-    with_agent(version, None)
-}
-
-/// The same with another program in the agent's place.
-pub fn with_agent(version: &str, agent: Option<&str>) -> Result<(tempfile::TempDir, PathBuf)> {
+/// The same package under another version, with one program of `/usr/libexec/holdfast` as told, in a scratch folder.
+pub(crate) fn made_anew(
+    version: &str,
+    program: Option<(&str, &str)>,
+) -> Result<(tempfile::TempDir, PathBuf)> {
     let folder = tempfile::tempdir().context("make a scratch folder")?;
     let root = folder.path().join("root");
     Command::new(["dpkg-deb", "--raw-extract", &path()?.to_string_lossy(), &root.to_string_lossy()]).run()?;
@@ -45,8 +46,8 @@ pub fn with_agent(version: &str, agent: Option<&str>) -> Result<(tempfile::TempD
         None => format!("{line}\n"),
     });
     fs::write(&control, lines.collect::<String>())?;
-    if let Some(agent) = agent {
-        fs::write(root.join("usr/libexec/holdfast/holdfast-agent"), agent)?;
+    if let Some((name, script)) = program {
+        fs::write(root.join("usr/libexec/holdfast").join(name), script)?;
     }
     let deb = folder.path().join(format!("holdfast_{version}.deb"));
     Command::new([
@@ -59,4 +60,12 @@ pub fn with_agent(version: &str, agent: Option<&str>) -> Result<(tempfile::TempD
     ])
     .run()?;
     Ok((folder, deb))
+}
+
+/// The .rpm of the only .deb in a folder, which it joins.
+pub(crate) fn to_rpm(folder: &Path) -> Result<PathBuf> {
+    let build = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/build");
+    let payload = "HOLDFAST_PAYLOAD=w0.gzdio";
+    let said = Command::new(["env", payload, build, "rpm", &folder.to_string_lossy()]).run()?;
+    said.lines().last().map(PathBuf::from).context("packaging/build tells no path")
 }

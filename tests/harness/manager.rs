@@ -1,10 +1,13 @@
 //! The package managers that hosts of tests have, so that a timeline is written once for all of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use crate::{AptRepository, Host, Package, RpmRepository, deb, rpm_repository::RELEASE};
+
+/// Where an .rpm lies on a host that it is installed on.
+const RPM: &str = "/var/tmp/package.rpm";
 
 /// What manages a host's packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +41,22 @@ impl Manager {
         }
     }
 
+    /// The same with packages that were built elsewhere.
+    pub fn serve_built(self, host: &Host, packages: &[&Path]) -> Result<()> {
+        match self {
+            Self::Apt => {
+                let repository = AptRepository::of(&[])?;
+                packages.iter().try_for_each(|package| repository.add(package))?;
+                repository.serve_to(host)
+            }
+            Self::Dnf | Self::Zypper => {
+                let repository = RpmRepository::of(&[])?;
+                packages.iter().try_for_each(|package| repository.add(package))?;
+                repository.serve_to(host)
+            }
+        }
+    }
+
     /// The version of a package made for a test, as this package manager tells it.
     pub fn version(self, version: &str) -> String {
         match self {
@@ -54,6 +73,29 @@ impl Manager {
             Self::Zypper => &["zypper", "--non-interactive", "install"],
         };
         command.iter().copied().chain(packages.iter().copied()).collect()
+    }
+
+    /// The same that removes them.
+    pub fn remove<'a>(self, packages: &[&'a str]) -> Vec<&'a str> {
+        let command: &[&str] = match self {
+            Self::Apt => &["apt-get", "--yes", "remove"],
+            Self::Dnf => &["dnf", "--assumeyes", "remove"],
+            Self::Zypper => &["zypper", "--non-interactive", "remove"],
+        };
+        command.iter().copied().chain(packages.iter().copied()).collect()
+    }
+
+    /// How many transactions the package manager itself has written down.
+    pub fn transactions(self, host: &Host) -> Result<usize> {
+        Ok(match self {
+            Self::Apt => host.read_file("/var/log/apt/history.log")?.matches("Commandline:").count(),
+            Self::Dnf => {
+                let history = host.run(&["dnf", "--quiet", "history", "list"])?;
+                let is_row = |line: &&str| line.trim_start().starts_with(|c: char| c.is_ascii_digit());
+                history.lines().filter(is_row).count()
+            }
+            Self::Zypper => host.read_file("/var/log/zypp/history")?.matches("|command|").count(),
+        })
     }
 
     /// What a package's own configuration file is called where the changed one stayed, and a changed one that was replaced.
@@ -82,28 +124,45 @@ impl Manager {
         }
     }
 
-    /// Installs Holdfast's own package.
-    pub fn install_holdfast(self, host: &Host) -> Result<String> {
-        match self {
-            Self::Apt => host.install_deb(&deb::path()?),
-            Self::Dnf | Self::Zypper => self.install_rpm(host, &deb::rpm_path()?),
-        }
+    /// Holdfast's own package.
+    pub fn holdfast(self) -> Result<PathBuf> {
+        if self == Self::Apt { deb::path() } else { deb::rpm_path() }
     }
 
-    /// Installs an .rpm of the test machine, which also checks what it depends on.
-    pub fn install_rpm(self, host: &Host, rpm: &Path) -> Result<String> {
-        let on_host = "/var/tmp/package.rpm";
-        host.copy(rpm, on_host)?;
-        match self {
-            Self::Zypper => host.run(&[
-                "zypper",
-                "--non-interactive",
-                "--no-gpg-checks",
-                "install",
-                "--allow-unsigned-rpm",
-                on_host,
-            ]),
-            Self::Apt | Self::Dnf => host.run(&["dnf", "--assumeyes", "install", on_host]),
+    /// The same under another version, to upgrade to, with one program of `/usr/libexec/holdfast` as told: its name and what it is.
+    pub fn holdfast_with(
+        self,
+        version: &str,
+        program: Option<(&str, &str)>,
+    ) -> Result<(tempfile::TempDir, PathBuf)> {
+        let (folder, deb) = deb::made_anew(version, program)?;
+        let package = if self == Self::Apt { deb } else { deb::to_rpm(folder.path())? };
+        Ok((folder, package))
+    }
+
+    /// Installs Holdfast's own package.
+    pub fn install_holdfast(self, host: &Host) -> Result<String> {
+        self.install_built(host, &self.holdfast()?)
+    }
+
+    /// Installs a package of the test machine, which also checks what it depends on.
+    pub fn install_built(self, host: &Host, package: &Path) -> Result<String> {
+        if self == Self::Apt {
+            return host.install_deb(package);
         }
+        host.copy(package, RPM)?;
+        host.run(&self.install_file(RPM))
+    }
+
+    /// The command that installs a package file that is on the host.
+    pub fn install_file(self, path: &str) -> Vec<&str> {
+        let command: &[&str] = match self {
+            Self::Apt => &["apt-get", "--yes", "--quiet", "-o", "Dpkg::Use-Pty=0", "install"],
+            Self::Dnf => &["dnf", "--assumeyes", "install"],
+            Self::Zypper => {
+                &["zypper", "--non-interactive", "--no-gpg-checks", "install", "--allow-unsigned-rpm"]
+            }
+        };
+        command.iter().copied().chain([path]).collect()
     }
 }

@@ -3,10 +3,17 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::{Host, wait};
+use harness::{Host, Manager, Package, wait};
 use holdfast_schema::status::{PassResult, ResourceOutcome};
 
-use crate::site::{AGENT, Site};
+use crate::{
+    every_manager::with_every_manager,
+    site::{AGENT, Site},
+};
+
+with_every_manager! {
+    a_package_that_somebody_removed_or_moved_is_put_back,
+}
 
 /// How long a repair may take in a test: machines are slow at times.
 const SOON: Duration = Duration::from_secs(20);
@@ -189,6 +196,33 @@ fn units_come_back_whatever_way_they_were_changed() -> Result<()> {
         is_repaired(&site.host, way)?;
     }
     Ok(())
+}
+
+fn a_package_that_somebody_removed_or_moved_is_put_back(manager: Manager) -> Result<()> {
+    let packages = [Package::new("shop", "1.0"), Package::new("shop", "2.0"), Package::new("other", "1.0")];
+    let site = Site::on(manager.boot("packages", &packages)?, "[package.shop]\nversion = \"1.0*\"\n")?;
+    site.sync()?.success()?;
+    let host = &site.host;
+    let by_hand = match manager {
+        Manager::Apt => "dpkg --remove shop",
+        Manager::Dnf | Manager::Zypper => "rpm --erase shop",
+    };
+    for way in [by_hand, &manager.remove(&["shop"]).join(" "), &manager.install(&["shop"]).join(" ")] {
+        // Each way is a repair of its own, and no fight.
+        site.sync()?;
+        host.shell(way).with_context(|| way.to_owned())?;
+        wait::until("it is in order again", SOON, || {
+            Ok(host.version("shop")? == Some(manager.version("1.0")))
+        })
+        .with_context(|| way.to_owned())?;
+    }
+    // What nobody has declared is nobody's business.
+    site.sync()?;
+    let before = manager.transactions(host)?;
+    host.run(&manager.install(&["other"]))?;
+    std::thread::sleep(Duration::from_secs(3));
+    ensure!(manager.transactions(host)? == before + 1, "something was repaired");
+    site.is_quiet()
 }
 
 #[test]

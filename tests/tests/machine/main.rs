@@ -1,4 +1,5 @@
-//! Real hosts: Debian with systemd as PID 1, its packages installed by apt. `tests/run machine` runs them.
+//! Real hosts: Debian with systemd as PID 1, its packages installed by apt, or its userland with dnf or zypper.
+//! `tests/run machine` runs them.
 //!
 //! Each test boots hosts of its own and may do to them what it likes.
 
@@ -7,6 +8,7 @@ mod bad_days;
 mod compose;
 mod docker;
 mod drift;
+mod every_manager;
 mod families;
 mod host;
 mod interruptions;

@@ -3,34 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::{AptRepository, Host, Manager, Package, wait};
+use harness::{Manager, Package, wait};
 use holdfast_schema::status::{PassResult, ResourceOutcome};
 
-use crate::site::{AGENT, Site};
-
-/// Makes a test of a timeline for each package manager.
-macro_rules! with_every_manager {
-    ($($timeline:ident,)*) => {
-        $(mod $timeline {
-            use harness::Manager;
-
-            #[test]
-            fn apt() -> anyhow::Result<()> {
-                super::$timeline(Manager::Apt)
-            }
-
-            #[test]
-            fn dnf() -> anyhow::Result<()> {
-                super::$timeline(Manager::Dnf)
-            }
-
-            #[test]
-            fn zypper() -> anyhow::Result<()> {
-                super::$timeline(Manager::Zypper)
-            }
-        })*
-    };
-}
+use crate::{
+    every_manager::with_every_manager,
+    site::{AGENT, Site},
+};
 
 with_every_manager! {
     all_changes_of_a_pass_are_one_transaction,
@@ -38,6 +17,7 @@ with_every_manager! {
     a_failing_package_blocks_only_what_needs_it,
     nothing_is_removed_that_is_not_declared,
     a_changed_config_file_is_kept_or_replaced_and_the_status_tells,
+    a_service_is_not_started_before_its_configuration_is_there,
     a_script_that_hangs_is_stopped_named_and_taken_back,
     a_held_lock_is_waited_for_and_its_holder_named,
 }
@@ -52,7 +32,7 @@ fn all_changes_of_a_pass_are_one_transaction(manager: Manager) -> Result<()> {
     host.run(&manager.install(&["mailer-old", "needy"]))?;
 
     let site = Site::on(host, "")?;
-    let before = transactions(&site)?;
+    let before = manager.transactions(&site.host)?;
     let status = site.apply(
         r#"
         [package.mailer-old]
@@ -70,21 +50,8 @@ fn all_changes_of_a_pass_are_one_transaction(manager: Manager) -> Result<()> {
     assert_eq!(site.host.version("mailer-new")?, one);
     assert_eq!(site.host.version("mailer-old")?, None);
     assert_eq!(site.host.version("needy")?, one, "what needs either of them was swept along");
-    assert_eq!(transactions(&site)? - before, 1);
+    assert_eq!(manager.transactions(&site.host)? - before, 1);
     site.is_quiet()
-}
-
-/// How many transactions the package manager itself has written down.
-fn transactions(site: &Site) -> Result<usize> {
-    let host = &site.host;
-    Ok(match host.manager {
-        Manager::Apt => host.read_file("/var/log/apt/history.log")?.matches("Commandline:").count(),
-        Manager::Dnf => {
-            let history = host.run(&["dnf", "--quiet", "history", "list"])?;
-            history.lines().filter(|line| line.trim_start().starts_with(|c: char| c.is_ascii_digit())).count()
-        }
-        Manager::Zypper => host.read_file("/var/log/zypp/history")?.matches("|command|").count(),
-    })
 }
 
 fn versions_are_exact_or_patterns_and_go_both_ways(manager: Manager) -> Result<()> {
@@ -255,17 +222,13 @@ fn service(name: &str) -> Package {
         .script(
             "postinst",
             &format!(
-                "systemctl enable --quiet {name}.service\nsystemctl daemon-reload\n\
-                 deb-systemd-invoke start {name}.service"
+                "systemctl enable --quiet {name}.service\nsystemctl daemon-reload\nsystemctl start {name}.service"
             ),
         )
 }
 
-#[test]
-fn a_service_is_not_started_before_its_configuration_is_there() -> Result<()> {
-    let host = Host::boot("not-yet")?;
-    AptRepository::of(&[service("shop"), service("plain")])?.serve_to(&host)?;
-    let site = Site::on(host, "")?;
+fn a_service_is_not_started_before_its_configuration_is_there(manager: Manager) -> Result<()> {
+    let site = Site::on(manager.boot("not-yet", &[service("shop"), service("plain")])?, "")?;
     let status = site.apply(
         r#"
         [package.shop]
@@ -283,10 +246,13 @@ fn a_service_is_not_started_before_its_configuration_is_there() -> Result<()> {
     assert_eq!(site.host.read_file("/run/shop.starts")?, "the fleet's\n", "it was started too early");
     assert_eq!(site.host.read_file("/run/plain.starts")?, "the package's\n", "nobody asked for it to wait");
 
-    // Whoever else installs a package is not concerned.
+    // It is over with the transaction.
+    site.is_quiet()?;
     site.host.run(&["systemctl", "stop", "shop"])?;
-    site.host.run(&["deb-systemd-invoke", "start", "shop.service"])?;
+    site.host.run(&["systemctl", "start", "shop"])?;
     assert_eq!(site.host.property("shop", "ActiveState")?, "active");
+    assert_eq!(site.host.property("shop", "DropInPaths")?, "");
+    assert!(!site.host.has("/run/systemd/system/shop.service.d")?);
     Ok(())
 }
 
