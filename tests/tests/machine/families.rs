@@ -10,7 +10,7 @@ use crate::site::Site;
 const ROLE: &str = r#"
 [package.httpd]
 names = { debian = "apache2", suse = "apache2" }
-[package.mod_ssl]
+[package.mod-ssl]
 when = "facts.os_family == 'rhel'"
 needs = ["package:httpd"]
 [file."/etc/site.conf"]
@@ -18,7 +18,7 @@ template = "templates/site"
 needs = ["package:httpd"]
 "#;
 
-const SITE: &str = "served by {% if facts.os_family == 'rhel' %}httpd{% else %}apache2{% endif %}\n";
+const SITE: &str = "served by {{ 'httpd' if facts.os_family == 'rhel' else 'apache2' }}\n";
 
 /// Name, package manager, what os-release(5) says, and the packages that it gets.
 const HOSTS: [(&str, Manager, &str, &[&str]); 3] = [
@@ -27,7 +27,7 @@ const HOSTS: [(&str, Manager, &str, &[&str]); 3] = [
         "web-2",
         Manager::Dnf,
         "ID=rocky\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=9.4\n",
-        &["httpd", "mod_ssl"],
+        &["httpd", "mod-ssl"],
     ),
     (
         "web-3",
@@ -38,7 +38,7 @@ const HOSTS: [(&str, Manager, &str, &[&str]); 3] = [
 ];
 
 fn boot(name: &str, manager: Manager, release: &str) -> Result<Host> {
-    let packages = ["apache2", "httpd", "mod_ssl"].map(|name| Package::new(name, "1.0"));
+    let packages = ["apache2", "httpd", "mod-ssl"].map(|name| Package::new(name, "1.0"));
     let host = manager.boot(name, &packages)?;
     host.write_file("/etc/os-release", release)?;
     Ok(host)
@@ -48,7 +48,7 @@ fn boot(name: &str, manager: Manager, release: &str) -> Result<Host> {
 fn one_role_brings_each_family_its_own_packages() -> Result<()> {
     let server = WebServer::start_for_hosts(&docker::gateway()?)?;
     let [(name, manager, release, _), others @ ..] = HOSTS;
-    let site = Site::at(server, boot(name, manager, release)?, "")?;
+    let site = Site::unenrolled(server, boot(name, manager, release)?, "")?;
     let fleet = &site.fleet;
     fleet.write("roles/web/role.toml", ROLE)?;
     fleet.write("roles/web/templates/site", SITE)?;
@@ -70,7 +70,7 @@ fn one_role_brings_each_family_its_own_packages() -> Result<()> {
     fleet.commit("three hosts")?;
     for ((name, manager, _, packages), host) in HOSTS.iter().zip(&hosts) {
         host.output(&["holdfast", "sync"])?.success()?;
-        for package in ["apache2", "httpd", "mod_ssl"] {
+        for package in ["apache2", "httpd", "mod-ssl"] {
             let found = host.version(package)?;
             let expected = packages.contains(&package).then(|| manager.version("1.0"));
             assert_eq!(found, expected, "{package} on {name}");
@@ -101,9 +101,9 @@ fn one_role_brings_each_family_its_own_packages() -> Result<()> {
 
     // What is removed by its own name comes back by itself.
     let [_, rocky, suse] = hosts[..] else { anyhow::bail!("not three hosts") };
-    rocky.run(&["rpm", "--erase", "mod_ssl"])?;
+    rocky.run(&["rpm", "--erase", "mod-ssl"])?;
     suse.run(&["rpm", "--erase", "apache2"])?;
     wait::until("the packages to come back", Duration::from_secs(30), || {
-        Ok(rocky.version("mod_ssl")?.is_some() && suse.version("apache2")?.is_some())
+        Ok(rocky.version("mod-ssl")?.is_some() && suse.version("apache2")?.is_some())
     })
 }

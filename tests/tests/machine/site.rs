@@ -48,15 +48,20 @@ impl Site {
 
     /// The same with a Git server of its own.
     pub(crate) fn at(server: WebServer, host: Host, state: &str) -> Result<Self> {
+        let site = Self::unenrolled(server, host, state)?;
+        site.enrol()?;
+        Ok(site)
+    }
+
+    /// All but the enrolment.
+    pub(crate) fn unenrolled(server: WebServer, host: Host, state: &str) -> Result<Self> {
         let repository = server.repository(REPOSITORY)?;
         // What a fleet's server must enforce: a host writes its own status and nothing else.
         repository.hook("update", UPDATE)?;
         let fleet = Fleet::new(repository.path())?;
         fleet.change(STATE, state)?;
         host.manager.install_holdfast(&host)?;
-        let site = Self { fleet, server, host };
-        site.enrol()?;
-        Ok(site)
+        Ok(Self { fleet, server, host })
     }
 
     /// Enrols the host, which starts the agent.
