@@ -10,8 +10,8 @@ use crate::{
         documents::Resources,
         kinds::{
             ComposeTable, ConfigTable, ContainerTable, DirectoryTable, FileTable, ImageTable, NetworkTable,
-            NodeTable, PackageTable, RegistryTable, SecretObjectTable, ServiceTable, StackTable,
-            SymlinkTable, UnitTable, VolumeTable,
+            NodeTable, PackageTable, RegistryTable, RepositoryTable, SecretObjectTable, ServiceTable,
+            StackTable, SymlinkTable, UnitTable, VolumeTable,
         },
     },
     resolve::{build::Expansion, library::Library, merge::Layer},
@@ -115,8 +115,12 @@ fn same(id: &ResourceId, one: &str, other: &str) -> bool {
         return false;
     }
     let _ = id;
-    let exclusive =
-        [["content", "source", "template"], ["http", "tcp", "command"], ["volume", "bind", "tmpfs"]];
+    let exclusive = [
+        ["content", "source", "template"],
+        ["http", "tcp", "command"],
+        ["volume", "bind", "tmpfs"],
+        ["url", "metalink", "mirrorlist"],
+    ];
     last == other_last || exclusive.iter().any(|group| group.contains(&last) && group.contains(&other_last))
 }
 
@@ -129,6 +133,7 @@ fn names(id: &ResourceId) -> Vec<&'static str> {
         crate::KindName::File => of::<FileTable>(),
         crate::KindName::Directory => of::<DirectoryTable>(),
         crate::KindName::Symlink => of::<SymlinkTable>(),
+        crate::KindName::Repository => of::<RepositoryTable>(),
         crate::KindName::Package => of::<PackageTable>(),
         crate::KindName::Unit => of::<UnitTable>(),
         crate::KindName::Image => of::<ImageTable>(),
@@ -162,6 +167,7 @@ fn settings(id: &ResourceId, layer: &str, all: &Resources) -> Option<Sets> {
         crate::KindName::File => of::<FileTable>(id, all.file.as_ref(), layer),
         crate::KindName::Directory => of::<DirectoryTable>(id, all.directory.as_ref(), layer),
         crate::KindName::Symlink => of::<SymlinkTable>(id, all.symlink.as_ref(), layer),
+        crate::KindName::Repository => of::<RepositoryTable>(id, all.repository.as_ref(), layer),
         crate::KindName::Package => of::<PackageTable>(id, all.package.as_ref(), layer),
         crate::KindName::Unit => of::<UnitTable>(id, all.unit.as_ref(), layer),
         crate::KindName::Image => of::<ImageTable>(id, all.image.as_ref(), layer),

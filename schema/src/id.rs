@@ -196,6 +196,26 @@ name!(
 
 mod docker;
 
+name!(
+    /// A package source's name: that of its file, and its id in dnf and zypper.
+    RepositoryName,
+    "repository name",
+    |text| {
+        let ok = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+        if text.is_empty() || text.len() > 63 || !text.starts_with(|first: char| first.is_ascii_alphanumeric()) {
+            return Err("it must begin with a letter or digit and have 63 characters at most");
+        }
+        // apt and libzypp skip files with other names in silence.
+        if !text.bytes().all(ok) {
+            return Err("only letters, digits, '-', '.' and '_' are allowed");
+        }
+        if text == "main" {
+            return Err("dnf calls its own settings so");
+        }
+        Ok(())
+    }
+);
+
 pub use docker::{HostPath, ImageReference, ObjectName, RegistryName};
 
 /// Permission bits, setuid, setgid and sticky included: at most `0o7777`.
@@ -315,6 +335,8 @@ pub enum KindName {
     Directory,
     /// A symbolic link.
     Symlink,
+    /// A source of packages.
+    Repository,
     /// A distribution's package.
     Package,
     /// A systemd unit.
@@ -345,10 +367,11 @@ pub enum KindName {
 
 impl KindName {
     /// Every kind, in the order in which documents list them.
-    pub const ALL: [KindName; 16] = [
+    pub const ALL: [KindName; 17] = [
         KindName::File,
         KindName::Directory,
         KindName::Symlink,
+        KindName::Repository,
         KindName::Package,
         KindName::Unit,
         KindName::Image,
@@ -370,6 +393,7 @@ impl KindName {
             Self::File => "file",
             Self::Directory => "directory",
             Self::Symlink => "symlink",
+            Self::Repository => "repository",
             Self::Package => "package",
             Self::Unit => "unit",
             Self::Image => "image",
@@ -389,7 +413,9 @@ impl KindName {
     /// Whether the Docker engine keeps resources of this kind.
     pub const fn is_of_docker(self) -> bool {
         match self {
-            Self::File | Self::Directory | Self::Symlink | Self::Package | Self::Unit => false,
+            Self::File | Self::Directory | Self::Symlink | Self::Repository | Self::Package | Self::Unit => {
+                false
+            }
             Self::Image
             | Self::Network
             | Self::Volume
@@ -415,7 +441,7 @@ impl FromStr for KindName {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| InvalidName {
             what: "kind of resource",
             text: text.to_owned(),
-            why: "it must be file, directory, symlink, package, unit, image, network, volume, container, service, config, secret, node, registry, compose or stack",
+            why: "it must be file, directory, symlink, repository, package, unit, image, network, volume, container, service, config, secret, node, registry, compose or stack",
         })
     }
 }

@@ -13,6 +13,7 @@ pub mod id;
 pub mod json_schema;
 mod language;
 pub mod limits;
+mod openpgp;
 pub mod problem;
 pub mod reference;
 pub mod repository;

@@ -38,6 +38,8 @@ pub const TEMPLATE_STEPS: u64 = 200_000;
 pub const TEMPLATE_WORK: usize = 16 << 20;
 /// Bytes of a `when` expression.
 pub const CONDITION_BYTES: usize = 4096;
+/// Bytes of the keys of a repository.
+pub const KEY_BYTES: u64 = 256 << 10;
 /// Bytes of a status document or an agent's configuration.
 pub const STATUS_BYTES: usize = 1 << 20;
 
@@ -56,4 +58,5 @@ pub const TABLE: &[(&str, &str)] = &[
     ("one rendering", "200,000 steps, 16 MiB of text moved"),
     ("a `when` expression", "4 KiB"),
     ("a secret", "1 MiB, 64 keys"),
+    ("the keys of a repository", "256 KiB"),
 ];

@@ -11,8 +11,8 @@ use crate::{
         kinds::{
             ComposeTable, ConfigFileTable, ConfigTable, ContainerTable, DirectoryTable, FileTable,
             HealthTable, HealthcheckTable, ImageTable, LoggingTable, MountTable, NetworkTable, NodeTable,
-            PackageTable, PolicyTable, RegistryTable, SecretFileTable, SecretObjectTable, ServiceTable,
-            StackTable, SymlinkTable, TaskRestartTable, UnitTable, VolumeTable,
+            PackageTable, PolicyTable, RegistryTable, RepositoryTable, SecretFileTable, SecretObjectTable,
+            ServiceTable, StackTable, SymlinkTable, TaskRestartTable, UnitTable, VolumeTable,
         },
         variables::Parameter,
     },
@@ -45,6 +45,7 @@ fn part(name: &str) -> String {
         "file" => fields::<FileTable>(&[names::<Common>(), names::<Body>()]),
         "directory" => fields::<DirectoryTable>(&[names::<Common>()]),
         "symlink" => fields::<SymlinkTable>(&[names::<Common>()]),
+        "repository" => fields::<RepositoryTable>(&[names::<Common>()]),
         "package" => fields::<PackageTable>(&[names::<Common>()]),
         "unit" => fields::<UnitTable>(&[names::<Common>(), names::<Body>()]),
         "image" => fields::<ImageTable>(&[names::<Common>()]),

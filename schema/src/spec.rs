@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::{AbsolutePath, FileMode, KindName, ResourceId, Sha256, UnitName, id::SecretName};
 
 mod docker;
+mod repository;
 mod swarm;
 
 pub use docker::*;
+pub use repository::*;
 pub use swarm::*;
 
 /// A resource's wanted state, one variant a kind.
@@ -25,6 +27,8 @@ pub enum Spec {
     Directory(DirectorySpec),
     /// See [`SymlinkSpec`].
     Symlink(SymlinkSpec),
+    /// See [`RepositorySpec`].
+    Repository(RepositorySpec),
     /// See [`PackageSpec`].
     Package(PackageSpec),
     /// See [`UnitSpec`].
@@ -60,6 +64,7 @@ impl Spec {
             Self::File(_) => KindName::File,
             Self::Directory(_) => KindName::Directory,
             Self::Symlink(_) => KindName::Symlink,
+            Self::Repository(_) => KindName::Repository,
             Self::Package(_) => KindName::Package,
             Self::Unit(_) => KindName::Unit,
             Self::Image(_) => KindName::Image,
@@ -82,6 +87,7 @@ impl Spec {
             Self::File(file) => vec![file.path.clone()],
             Self::Directory(directory) => vec![directory.path.clone()],
             Self::Symlink(link) => vec![link.path.clone()],
+            Self::Repository(repository) => repository.paths(),
             Self::Unit(unit) => unit.paths(),
             Self::Package(_)
             | Self::Image(_)
@@ -106,6 +112,7 @@ impl Spec {
             Self::File(file) => file.ensure,
             Self::Directory(directory) => directory.ensure,
             Self::Symlink(link) => link.ensure,
+            Self::Repository(repository) => repository.ensure,
             Self::Unit(unit) => unit.ensure,
             Self::Image(image) => image.ensure,
             Self::Network(network) => network.ensure,

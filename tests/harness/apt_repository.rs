@@ -11,7 +11,7 @@ use crate::{Command, Host, Package, package::write};
 const ON_HOST: &str = "/srv/apt";
 
 /// Builds a .deb into a folder.
-fn build(package: &Package, into: &Path) -> Result<()> {
+pub(crate) fn build(package: &Package, into: &Path) -> Result<()> {
     let scratch = tempfile::tempdir().context("make a scratch folder")?;
     let root = scratch.path();
     fs::set_permissions(root, fs::Permissions::from_mode(0o755))?;

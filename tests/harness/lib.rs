@@ -11,6 +11,7 @@ pub mod manager;
 pub mod name_server;
 pub mod package;
 pub mod rpm_repository;
+pub mod signed_repository;
 pub mod wait;
 
 pub use apt_repository::AptRepository;
@@ -21,3 +22,4 @@ pub use manager::Manager;
 pub use name_server::NameServer;
 pub use package::Package;
 pub use rpm_repository::RpmRepository;
+pub use signed_repository::{SignedRepository, SigningKey};

@@ -61,7 +61,7 @@ impl RpmRepository {
 }
 
 /// Builds an .rpm into a folder.
-fn build(package: &Package, into: &Path) -> Result<()> {
+pub(crate) fn build(package: &Package, into: &Path) -> Result<()> {
     let scratch = tempfile::tempdir().context("make a scratch folder")?;
     let (root, mut listed) = (scratch.path().join("root"), String::new());
     fs::create_dir(&root)?;

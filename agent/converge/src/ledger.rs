@@ -19,7 +19,7 @@ use crate::{host::Expected, plan::Action};
 mod entry;
 mod repairs;
 
-pub use entry::{Entry, Inputs, Lesson, Mark, Origin, Pinned, Started};
+pub use entry::{Entry, Fetched, Inputs, Lesson, Mark, Origin, Pinned, Started};
 pub use repairs::Repairs;
 pub(crate) use repairs::{MOST as MOST_REPAIRS, WINDOW as REPAIRS_WINDOW};
 
@@ -182,12 +182,17 @@ impl Ledger {
                 self.made(id, path, Some(Sha256::of(target.as_bytes())), expected)
             }
             Action::MakeDirectory { path, .. } => self.made(id, path, None, expected),
+            Action::RefreshRepository { inputs, .. } => self.learn(id, Lesson::Fetched(Some(*inputs))),
+            Action::DistrustKey { key, .. } => {
+                self.learn(id, Lesson::Trusted { key: key.clone(), trusted: false })
+            }
             // A removal only counts once it was seen.
             Action::RemovePath { .. }
             | Action::RemoveTree { .. }
             | Action::SetAccess { .. }
             | Action::SetLogin { .. }
             | Action::RemoveLogin { .. }
+            | Action::TrustKey { .. }
             | Action::Packages(_)
             | Action::ReloadManager
             | Action::EnableUnit { .. }
@@ -254,7 +259,25 @@ impl Ledger {
                 Some(entry) => entry.started.take().is_some(),
                 None => false,
             },
+            Lesson::Fetched(inputs) => {
+                let fetched = self.fetched(id);
+                std::mem::replace(&mut fetched.inputs, inputs) != inputs
+            }
+            Lesson::Trusted { key, trusted: true } => self.fetched(id).keys.insert(key),
+            Lesson::Trusted { key, trusted: false } => self.fetched(id).keys.remove(&key),
         }
+    }
+
+    fn fetched(&mut self, id: &ResourceId) -> &mut Fetched {
+        self.entry_or_new(id).fetched.get_or_insert_default()
+    }
+
+    /// Whether rpm trusts a key because of any source of packages.
+    pub fn brought(&self, key: &str) -> bool {
+        self.owned
+            .values()
+            .filter_map(|entry| entry.fetched.as_ref())
+            .any(|fetched| fetched.keys.contains(key))
     }
 
     /// For how long a resource is left alone because somebody undoes every repair, in seconds, if it is.

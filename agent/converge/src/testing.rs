@@ -10,8 +10,8 @@ use holdfast_schema::{
     spec::{
         Access, ComposeSpec, ConfigFiles, ConfigSpec, ContainerConfig, ContainerSpec, DirectorySpec, Ensure,
         FileSpec, ImageSpec, Limits, NetworkSpec, NodeSpec, PackageEnsure, PackageSpec, Pull, RegistrySpec,
-        Restart, SecretReference, ServiceConfig, ServiceSpec, Spec, StackSpec, SymlinkSpec, UnitSpec,
-        VolumeSpec,
+        RepositoryKey, RepositorySource, RepositorySpec, Restart, SecretReference, ServiceConfig,
+        ServiceSpec, Spec, StackSpec, SymlinkSpec, UnitSpec, VolumeSpec,
     },
     state::{Apply, Mode, RemovalGuard},
 };
@@ -148,6 +148,33 @@ impl Scene {
             target: target.to_owned(),
         });
         self.add(spec, name)
+    }
+
+    /// A source of packages, for apt or for dnf and zypper, whose keys rpm calls `keys`.
+    pub(crate) fn repository(&mut self, name: &str, deb: bool, text: &str, keys: &[&str]) -> &mut Resource {
+        let mut add = |text: &str| self.contents.add(text.as_bytes().to_vec());
+        let (source, key) = (add(text), add(&keys.join(" ")));
+        let source = if deb {
+            RepositorySource::Deb(source)
+        } else {
+            RepositorySource::Rpm { dnf: source, zypper: Some(source) }
+        };
+        let names: BTreeSet<String> = keys.iter().map(|key| format!("gpg-pubkey-{key}")).collect();
+        let spec = Spec::Repository(RepositorySpec {
+            name: name.parse().unwrap(),
+            ensure: Ensure::Present,
+            enabled: true,
+            source: Some(source),
+            key: (!keys.is_empty()).then_some(RepositoryKey { content: key, names }),
+        });
+        self.add(spec, name)
+    }
+
+    /// A source of packages that asks for what zypper does not have.
+    pub(crate) fn repository_for_dnf_alone(&mut self, name: &str) {
+        let dnf = self.contents.add(b"dnf".to_vec());
+        self.repository(name, false, "", &["1"]).as_repository().source =
+            Some(RepositorySource::Rpm { dnf, zypper: None });
     }
 
     pub(crate) fn package(&mut self, name: &str) -> &mut Resource {
@@ -348,6 +375,7 @@ impl Scene {
 pub(crate) trait AsSpec {
     fn as_file(&mut self) -> &mut FileSpec;
     fn as_registry(&mut self) -> &mut RegistrySpec;
+    fn as_repository(&mut self) -> &mut RepositorySpec;
     fn as_directory(&mut self) -> &mut DirectorySpec;
     fn as_package(&mut self) -> &mut PackageSpec;
     fn as_unit(&mut self) -> &mut UnitSpec;
@@ -365,6 +393,9 @@ impl AsSpec for Resource {
     }
     fn as_registry(&mut self) -> &mut RegistrySpec {
         if let Spec::Registry(registry) = &mut self.spec { registry } else { panic!("no login") }
+    }
+    fn as_repository(&mut self) -> &mut RepositorySpec {
+        if let Spec::Repository(repository) = &mut self.spec { repository } else { panic!("no repository") }
     }
     fn as_directory(&mut self) -> &mut DirectorySpec {
         if let Spec::Directory(directory) = &mut self.spec { directory } else { panic!("no directory") }
@@ -440,6 +471,9 @@ pub(crate) fn short(action: &Action) -> String {
         Action::WriteFile { path, .. } => format!("write {path}"),
         Action::SetLogin { server, user, .. } => format!("log in at {server} as {user}"),
         Action::RemoveLogin { server } => format!("log out of {server}"),
+        Action::TrustKey { key, .. } => format!("trust {key}"),
+        Action::DistrustKey { key, .. } => format!("distrust {key}"),
+        Action::RefreshRepository { repository, .. } => format!("fetch {repository}"),
         Action::WriteSecret { path, secret, .. } => format!("write secret {} to {path}", secret.name),
         Action::SetAccess { path, access } => {
             format!("access {path} {}:{} {}", access.uid, access.gid, access.mode)

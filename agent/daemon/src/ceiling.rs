@@ -112,6 +112,8 @@ fn written(id: &ResourceId, spec: &Spec) -> Vec<String> {
         | Spec::Node(_)
         | Spec::Compose(_)
         | Spec::Stack(_) => Vec::new(),
+        // As a package's, what its packages install only its maintainers know.
+        Spec::Repository(_) => spec.paths().iter().map(ToString::to_string).collect(),
         Spec::Registry(_) => vec!["/root/.docker/config.json".to_owned()],
         // What a container does with a path that it mounts, only its image knows.
         Spec::Container(container) => bound(&container.config.mounts),

@@ -163,7 +163,7 @@ textual!(FileMode, "a file mode such as \"0644\"",
     { "type": "string", "pattern": "^[0-7]{3,4}$", "examples": ["0644", "0600", "0755"] });
 textual!(UnitName, "a unit's name", { "type": "string", "pattern": "^[^/]+\\.[a-z]+$", "examples": ["nginx.service"] });
 textual!(ResourceId, "a resource such as \"file:/etc/motd\"",
-    { "type": "string", "pattern": "^(file|directory|symlink|package|unit|image|network|volume|container|service|config|secret|node|compose):.+", "examples": ["file:/etc/motd", "package:nginx"] });
+    { "type": "string", "pattern": "^(file|directory|symlink|repository|package|unit|image|network|volume|container|service|config|secret|node|registry|compose|stack):.+", "examples": ["file:/etc/motd", "package:nginx"] });
 textual!(crate::HostName, "a host's name", { "type": "string", "pattern": "^[a-z0-9_][a-z0-9._-]*$" });
 textual!(RoleName, "a role's name", { "type": "string", "pattern": "^[a-z0-9_][a-z0-9._-]*$" });
 textual!(GroupName, "a group's name", { "type": "string", "pattern": "^[a-z0-9_][a-z0-9._-]*$" });
@@ -186,6 +186,7 @@ pub(crate) use key;
 key!(AbsolutePath, Some("^/[^/]"));
 key!(UnitName, Some("^[^/]+\\.(service|socket|timer|path|mount|automount|target|slice)$"));
 key!(crate::id::RegistryName, Some("^[a-z0-9.:\\[\\]-]+$"));
+key!(crate::id::RepositoryName, Some("^[A-Za-z0-9][A-Za-z0-9._-]*$"));
 key!(SecretName, Some("^[a-z0-9_][a-z0-9._-]*$"));
 key!(VariableName, Some("^[a-z][a-z0-9_]*$"));
 

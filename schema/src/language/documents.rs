@@ -3,8 +3,8 @@
 use super::{
     kinds::{
         ComposeTable, ConfigTable, ContainerTable, DirectoryTable, FileTable, HealthTable, ImageTable,
-        NetworkTable, NodeTable, PackageTable, RegistryTable, SecretObjectTable, ServiceTable, StackTable,
-        SymlinkTable, UnitTable, VolumeTable,
+        NetworkTable, NodeTable, PackageTable, RegistryTable, RepositoryTable, SecretObjectTable,
+        ServiceTable, StackTable, SymlinkTable, UnitTable, VolumeTable,
     },
     values::PackageName,
     variables::{AgeKey, Parameter, StatusKey, Variable},
@@ -16,7 +16,7 @@ use crate::{
         field::{List, Map, Whole},
         table::table,
     },
-    id::{GroupName, RegistryName, RoleName, SecretName, VariableName},
+    id::{GroupName, RegistryName, RepositoryName, RoleName, SecretName, VariableName},
     state::OnFailure,
 };
 
@@ -29,6 +29,8 @@ table! {
         directory: Map<AbsolutePath, DirectoryTable>,
         /// Symbolic links, by their paths.
         symlink: Map<AbsolutePath, SymlinkTable>,
+        /// Sources of packages, by their names.
+        repository: Map<RepositoryName, RepositoryTable>,
         /// Packages, by their names.
         package: Map<PackageName, PackageTable>,
         /// Systemd units, by their full names.

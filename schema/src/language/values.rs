@@ -17,6 +17,7 @@ use crate::{
 };
 
 pub(crate) mod docker;
+pub(crate) mod repository;
 
 /// Makes a newtype over `String` with a rule.
 macro_rules! value {

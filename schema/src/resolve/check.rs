@@ -155,6 +155,8 @@ fn bodies(resources: &Resources, library: &mut Library<'_>) -> Vec<Problem> {
     let environments = containers.filter_map(|container| container.value.env_file.as_ref());
     let services = resources.service.iter().flat_map(|services| services.value.0.values());
     let environments = environments.chain(services.filter_map(|service| service.value.env_file.as_ref()));
+    let repositories = resources.repository.iter().flat_map(|repositories| repositories.value.0.values());
+    let keys = repositories.filter_map(|repository| repository.value.key.as_ref());
     let configs = resources.config.iter().flat_map(|configs| configs.value.0.values());
     let projects = resources.compose.iter().flat_map(|projects| projects.value.0.values());
     let stacks = resources.stack.iter().flat_map(|stacks| stacks.value.0.values());
@@ -163,6 +165,7 @@ fn bodies(resources: &Resources, library: &mut Library<'_>) -> Vec<Problem> {
     let variables = projects.iter().filter_map(|project| project.env_file.as_ref());
     let all: Vec<&Body> = files
         .chain(environments.map(|file| &file.value))
+        .chain(keys.map(|key| &key.value))
         .chain(configs.map(|config| &config.value.body))
         .chain(variables.map(|file| &file.value))
         .chain(own)

@@ -19,8 +19,8 @@ use crate::{
         documents::Resources,
         kinds::{
             ComposeTable, ConfigTable, ContainerTable, DirectoryTable, FileTable, ImageTable, NetworkTable,
-            NodeTable, PackageTable, RegistryTable, SecretObjectTable, ServiceTable, StackTable,
-            SymlinkTable, UnitTable, VolumeTable,
+            NodeTable, PackageTable, RegistryTable, RepositoryTable, SecretObjectTable, ServiceTable,
+            StackTable, SymlinkTable, UnitTable, VolumeTable,
         },
     },
     state::Mode,
@@ -31,6 +31,7 @@ pub(crate) struct Declarations<'l> {
     file: Merged<'l, FileTable>,
     directory: Merged<'l, DirectoryTable>,
     symlink: Merged<'l, SymlinkTable>,
+    repository: Merged<'l, RepositoryTable>,
     package: Merged<'l, PackageTable>,
     unit: Merged<'l, UnitTable>,
     image: Merged<'l, ImageTable>,
@@ -131,6 +132,7 @@ impl<'l> Declarations<'l> {
             file: merge::merge(layers, |all| all.file.as_ref(), library, problems),
             directory: merge::merge(layers, |all| all.directory.as_ref(), library, problems),
             symlink: merge::merge(layers, |all| all.symlink.as_ref(), library, problems),
+            repository: merge::merge(layers, |all| all.repository.as_ref(), library, problems),
             package: merge::merge(layers, |all| all.package.as_ref(), library, problems),
             unit: merge::merge(layers, |all| all.unit.as_ref(), library, problems),
             image: merge::merge(layers, |all| all.image.as_ref(), library, problems),
@@ -159,6 +161,7 @@ impl<'l> Declarations<'l> {
             file: all(resources.file.as_ref()),
             directory: all(resources.directory.as_ref()),
             symlink: all(resources.symlink.as_ref()),
+            repository: all(resources.repository.as_ref()),
             package: all(resources.package.as_ref()),
             unit: all(resources.unit.as_ref()),
             image: all(resources.image.as_ref()),
@@ -198,6 +201,7 @@ impl<'l> Declarations<'l> {
         add(&self.file, &mut all);
         add(&self.directory, &mut all);
         add(&self.symlink, &mut all);
+        add(&self.repository, &mut all);
         add(&self.package, &mut all);
         add(&self.unit, &mut all);
         add(&self.image, &mut all);

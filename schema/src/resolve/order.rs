@@ -176,6 +176,13 @@ impl Order<'_, '_> {
                         graph.wait(after, target, "it points at it", None);
                     }
                 }
+                Some(Spec::Repository(repository)) => {
+                    for (path, _) in repository.files() {
+                        if let Some(&above) = ancestors(path.as_str()).find_map(|above| paths.get(above)) {
+                            graph.wait(after, above, "its file lies in it", None);
+                        }
+                    }
+                }
                 Some(Spec::Unit(unit)) => {
                     let name = unit.name.as_str();
                     // An instance such as `tunnel@home.service` comes from the template `tunnel@.service`.
@@ -301,9 +308,12 @@ impl<'s> Graph<'s> {
             .map(|(index, _)| index)
             .take(SOURCES)
             .collect();
+        let asks = |(_, id): &(usize, &&ResourceId)| id.kind == KindName::Repository;
+        let repositories: Vec<usize> =
+            self.ids.iter().enumerate().filter(asks).map(|(index, _)| index).collect();
         for source in &sources {
-            for package in packages.values() {
-                self.suggest(*package, *source);
+            for after in packages.values().chain(&repositories) {
+                self.suggest(*after, *source);
             }
         }
         for after in 0..self.ids.len() {

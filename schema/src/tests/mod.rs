@@ -9,6 +9,7 @@ mod families;
 mod files;
 mod layers;
 mod order;
+mod repositories;
 mod resources;
 mod secrets;
 

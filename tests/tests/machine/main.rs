@@ -19,6 +19,7 @@ mod package_lifecycle;
 mod packages;
 mod quiet;
 mod registry;
+mod repositories;
 mod rollback;
 mod secrets;
 mod site;

@@ -34,6 +34,8 @@ const PULLS: usize = 4;
 /// A point at which resources wait for each other. The order is the order in which they are passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Barrier {
+    /// Sources of packages whose lists are fetched.
+    Repositories,
     /// One transaction of the package manager.
     Packages,
     /// Images that come from registries.
@@ -54,6 +56,7 @@ impl Barrier {
         match action {
             Action::Packages(transaction) if transaction.is_own() => Some(Self::Own),
             Action::Packages(_) => Some(Self::Packages),
+            Action::RefreshRepository { .. } => Some(Self::Repositories),
             Action::ReloadManager => Some(Self::Reload),
             Action::ControlUnit { verb: UnitVerb::Stop, .. } => Some(Self::Stops),
             Action::ControlUnit { .. } | Action::AwaitHealth { .. } => Some(Self::Starts),
@@ -87,6 +90,8 @@ impl Barrier {
             | Action::WriteSecret { .. }
             | Action::SetLogin { .. }
             | Action::RemoveLogin { .. }
+            | Action::TrustKey { .. }
+            | Action::DistrustKey { .. }
             | Action::SetAccess { .. }
             | Action::MakeDirectory { .. }
             | Action::MakeSymlink { .. }
@@ -117,6 +122,12 @@ impl<'a, H: Write> Run<'a, '_, H> {
         }
         match barrier {
             Barrier::Packages | Barrier::Own => self.packages(waiting).await,
+            // One at a time, for they share a lock.
+            Barrier::Repositories => {
+                for waiting in waiting.chunks(1) {
+                    self.control(barrier, waiting).await;
+                }
+            }
             Barrier::Reload => self.reload(&waiting).await,
             Barrier::Pulls => {
                 for waiting in waiting.chunks(PULLS) {
@@ -328,6 +339,7 @@ impl<'a, H: Write> Run<'a, '_, H> {
             match result {
                 Ok(()) => {
                     self.keeper.journal.done(&step);
+                    self.keeper.learn(|ledger| ledger.did(item.id, &step.action, &step.expects));
                     work.did.push(step.because);
                 }
                 Err(error) => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_schema::{
     AbsolutePath, HostState, ResourceId,
-    spec::{Ensure, Spec},
+    spec::{Ensure, RepositorySource, Spec},
 };
 
 use crate::host::{
@@ -50,6 +50,7 @@ pub fn watched(state: &HostState) -> Watched {
         match &resource.spec {
             Spec::Unit(unit) => drop(watched.units.insert(unit.name.clone())),
             Spec::Package(_) => watched.packages = true,
+            Spec::Repository(_) => watched.packages |= has_keys_of_rpm(&resource.spec),
             Spec::Registry(_) => {}
             spec => watched.docker |= spec.kind().is_of_docker(),
         }
@@ -71,6 +72,7 @@ pub fn concerned(state: &HostState, touched: &Touched) -> BTreeSet<ResourceId> {
     let any_path = |spec: &Spec| paths(spec).iter().any(is_touched);
     let is_concerned = |spec: &Spec| match spec {
         Spec::Package(_) => touched.packages,
+        Spec::Repository(_) => any_path(spec) || (touched.packages && has_keys_of_rpm(spec)),
         Spec::Unit(unit) => {
             touched.all_units
                 || touched.units.contains(&unit.name)
@@ -134,6 +136,15 @@ pub fn culprits(
 fn watches(spec: &Spec, changed: &BTreeSet<ResourceId>) -> bool {
     let Spec::Unit(unit) = spec else { return false };
     unit.restart_on.iter().chain(&unit.reload_on).any(|input| changed.contains(input))
+}
+
+/// Whether rpm, in the database of its packages, keeps keys for it.
+fn has_keys_of_rpm(spec: &Spec) -> bool {
+    matches!(
+        spec,
+        Spec::Repository(repository)
+            if repository.key.is_some() && matches!(repository.source, Some(RepositorySource::Rpm { .. }))
+    )
 }
 
 /// Every path that a resource is about, whether something should be there or not.

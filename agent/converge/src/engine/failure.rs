@@ -73,6 +73,12 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "declare what it is, or move its data and remove it by hand",
     ),
     (
+        "E_REPOSITORY_FORMAT",
+        "a repository is for another package manager than this host's: with `suites` it is for apt, without for dnf and zypper, \
+         with `exclude` for dnf alone",
+        "declare it only for hosts that can take it: see `when`",
+    ),
+    (
         "E_ELSEWHERE",
         "what belongs to a Swarm is managed by the manager that leads it, and this host is another",
         "nothing to do: look at the status of that host",
@@ -136,6 +142,7 @@ impl From<&HostError> for Failure {
             // What a registry or the engine says may quote what was asked of it.
             HostError::Docker { tried, .. } => format!("{tried} failed"),
             HostError::Service { service, what, .. } => format!("service {service}: {what}"),
+            HostError::Repository { repository, why, .. } => format!("repository {repository}: {why}"),
             HostError::ImagePull { image, why, .. } => {
                 format!("the image {image} could not be pulled: {why}")
             }

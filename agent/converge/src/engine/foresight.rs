@@ -7,7 +7,9 @@ use std::{
 };
 
 use holdfast_schema::{
-    AbsolutePath, ContentSource, ImageReference, UnitName, id::RegistryName, spec::SecretReference,
+    AbsolutePath, ContentSource, ImageReference, UnitName,
+    id::RegistryName,
+    spec::{RepositoryPlace, SecretReference},
 };
 use serde_json::Value;
 
@@ -126,6 +128,10 @@ impl<H: Read> Read for Foresight<'_, H> {
 
     async fn packages(&self) -> Result<BTreeMap<String, PackageNow>, HostError> {
         self.host.packages().await
+    }
+
+    async fn repository_place(&self) -> Result<RepositoryPlace, HostError> {
+        self.host.repository_place().await
     }
 
     async fn offered(&self, packages: &BTreeSet<String>) -> Result<Offered, HostError> {

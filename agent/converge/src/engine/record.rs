@@ -197,6 +197,24 @@ async fn look_before(
             }
             Ok(())
         }
+        Target::Key(key) => {
+            if let (Action::TrustKey { file, .. } | Action::DistrustKey { file, .. }, None) =
+                (&step.action, journal.touched(&target))
+            {
+                let trusted = matches!(host.package(key).await?, PackageNow::Installed { .. });
+                let (key, file) = (key.clone(), file.clone());
+                records.push(Record::Before(Before::Key { key, file, trusted }));
+                journal.touch(target, None);
+            }
+            Ok(())
+        }
+        Target::Repository(name) => {
+            if journal.touched(&target).is_none() {
+                records.push(Record::Before(Before::Repository { name: name.clone() }));
+                journal.touch(target, None);
+            }
+            Ok(())
+        }
         Target::Packages => {
             if journal.touched(&target).is_none() {
                 records.push(Record::Before(Before::Packages { was: host.packages().await? }));

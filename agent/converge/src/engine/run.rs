@@ -280,6 +280,12 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
 
     /// Notes what a step is about to make, durably, before it is made.
     fn promise(&mut self, id: &ResourceId, step: &Step) -> Result<(), Failure> {
+        if let Action::TrustKey { key, .. } = &step.action {
+            let (key, trusted) = (key.clone(), true);
+            self.keeper.promise(|ledger| ledger.learn(id, Lesson::Trusted { key, trusted }));
+        } else if id.kind == KindName::Repository && step.action.is_of_files() {
+            self.keeper.promise(|ledger| ledger.learn(id, Lesson::Fetched(None)));
+        }
         let absent = step.expects == Expected::Nothing;
         let made = match &step.action {
             Action::WriteFile { path, content, .. } => Some((path, Some(content.sha256))),

@@ -1,7 +1,7 @@
 //! Takes back what a journal says was changed.
 //!
 //! The same care as a pass: look, compare with what was written down, change only what differs, through [`Write`] alone. So it
-//! can be cut off anywhere and begun anew. What was not running stops first, then contents, then packages, then contents once
+//! can be cut off anywhere and begun anew. What was not running stops first, then contents, then sources of packages and packages, then contents once
 //! more, for packages bring and take files; in the end what was running runs again, with what it read before, and after that
 //! the containers, for the engine is a unit too.
 
@@ -19,6 +19,7 @@ use crate::{
 mod docker;
 mod packages;
 mod paths;
+mod repositories;
 mod swarm;
 mod units;
 
@@ -52,6 +53,7 @@ pub async fn undo(recorded: &Recorded, originals: &dyn ContentSource, host: &imp
     Box::pin(undo.remove_from_docker()).await;
     undo.stop_units().await;
     undo.put_paths_back().await;
+    undo.put_repositories_back().await;
     if undo.put_packages_back().await {
         undo.put_paths_back().await;
     }

@@ -77,6 +77,22 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "the host's package sources have no such package or version, even after a refresh",
         "check the name, the version and the host's package sources",
     ),
+    (
+        "E_REPOSITORY",
+        "the lists of a package source could not be fetched; packages that are not its own go on",
+        "check its address and whether the host reaches it; its words are in the agent's journal, and the next pass tries again",
+    ),
+    (
+        "E_REPOSITORY_KEY",
+        "the lists of a package source are not signed, or not with the key that is declared, so that nothing is taken from it",
+        "if the source has changed its key, see that the new one is its own and put it into the repository; if not, somebody else \
+         is answering",
+    ),
+    (
+        "E_REPOSITORY_EXPIRED",
+        "the lists of a package source are older than it lets them become, or from the future, so that nothing is taken from it",
+        "check the host's clock, and whether a mirror has been left behind",
+    ),
     ("E_SYSTEMD_GONE", "systemd could not be asked over D-Bus", "check that dbus and systemd run"),
     ("E_UNIT", "systemd refused or failed a job", "see `systemctl status` and `journalctl -u` for the unit"),
     (
@@ -268,6 +284,16 @@ pub enum HostError {
         /// The reason for each package.
         failed: BTreeMap<String, HostError>,
     },
+    /// The lists of a package source could not be fetched.
+    #[error("repository {repository}: {why}: {reason}")]
+    Repository {
+        /// Which source.
+        repository: String,
+        /// What keeps them from being taken.
+        why: RepositoryTrouble,
+        /// The package manager's own words.
+        reason: String,
+    },
     /// The service manager could not be asked.
     #[error("systemd cannot be reached over D-Bus")]
     ManagerGone {
@@ -381,6 +407,51 @@ pub enum HostError {
     },
 }
 
+/// What keeps the lists of a package source from being taken, in words that may leave the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RepositoryTrouble {
+    /// They are not signed, or with another key.
+    #[error("its lists are not signed with the key that is declared")]
+    Signature,
+    /// They are too old, or from the future.
+    #[error("its lists have expired, or are not valid yet")]
+    Expired,
+    /// Something else: mostly that they cannot be had.
+    #[error("its lists could not be fetched")]
+    Other,
+}
+
+impl RepositoryTrouble {
+    /// What the words of apt, dnf or zypper mean, in the C locale.
+    pub fn of(said: &str) -> Self {
+        const EXPIRED: [&str; 2] = ["is expired (invalid since", "is not valid yet"];
+        const SIGNATURE: [&str; 13] = [
+            "no_pubkey",
+            "badsig",
+            "expkeysig",
+            "revkeysig",
+            "nodata",
+            "signatures couldn't be verified",
+            "signatures were invalid",
+            "is not signed",
+            "signature verification",
+            "gpg signature",
+            "signing key not found",
+            "is unsigned",
+            "signed with an unknown key",
+        ];
+        let said = said.to_ascii_lowercase();
+        let speaks_of = |words: &[&str]| words.iter().any(|word| said.contains(word));
+        if speaks_of(&EXPIRED) {
+            Self::Expired
+        } else if speaks_of(&SIGNATURE) {
+            Self::Signature
+        } else {
+            Self::Other
+        }
+    }
+}
+
 /// What keeps an image from being pulled, in words that may leave the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PullTrouble {
@@ -457,6 +528,11 @@ impl HostError {
             Self::PackageScript { .. } => "E_PACKAGE_SCRIPT",
             Self::Killed { .. } => "E_KILLED",
             Self::PackageNotFound { .. } => "E_PACKAGE_NOT_FOUND",
+            Self::Repository { why, .. } => match why {
+                RepositoryTrouble::Signature => "E_REPOSITORY_KEY",
+                RepositoryTrouble::Expired => "E_REPOSITORY_EXPIRED",
+                RepositoryTrouble::Other => "E_REPOSITORY",
+            },
             Self::ManagerGone { .. } => "E_SYSTEMD_GONE",
             Self::Unit { .. } => "E_UNIT",
             Self::Unhealthy { .. } => "E_UNHEALTHY",
@@ -491,6 +567,7 @@ impl HostError {
             | Self::Immutable { .. }
             | Self::UnsafePath { .. }
             | Self::PackageNotFound { .. }
+            | Self::Repository { .. }
             | Self::Unit { .. }
             | Self::Unhealthy { .. }
             | Self::Rescue { .. }
@@ -539,6 +616,15 @@ impl HostError {
             Self::PackageNotFound { .. } => {
                 Some("check the name, the version and the host's package sources")
             }
+            Self::Repository { why, .. } => Some(match why {
+                RepositoryTrouble::Signature => {
+                    "if it has changed its key, see that the new one is its own and declare that; if not, somebody else answers"
+                }
+                RepositoryTrouble::Expired => {
+                    "check the host's clock, and whether a mirror has been left behind"
+                }
+                RepositoryTrouble::Other => "check its address, and whether the host reaches it",
+            }),
             Self::ManagerGone { .. } => Some("check that dbus and systemd run"),
             Self::Unit { .. } => Some("see `systemctl status` and `journalctl -u` for the unit"),
             Self::Unhealthy { .. } => Some("see the unit's journal; the probe is asked again at every pass"),

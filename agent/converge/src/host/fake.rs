@@ -10,8 +10,9 @@ use std::{
 };
 
 use holdfast_schema::{
-    AbsolutePath, ContentSource, FileMode, ImageReference, Sha256, UnitName, id::RegistryName,
-    spec::SecretReference,
+    AbsolutePath, ContentSource, FileMode, ImageReference, Sha256, UnitName,
+    id::RegistryName,
+    spec::{RepositoryPlace, SecretReference},
 };
 use holdfast_secrets::{Secret, keyed_digest};
 use serde_json::Value;
@@ -56,6 +57,12 @@ pub(crate) struct Inner {
     pub(crate) manager_gone: bool,
     pub(crate) units: BTreeMap<String, units::FakeUnit>,
     pub(crate) docker: docker::FakeDocker,
+    /// Where the package manager looks for its sources, if that is not apt.
+    pub(crate) place: Option<RepositoryPlace>,
+    /// The sources whose lists were fetched.
+    pub(crate) fetched: BTreeSet<String>,
+    /// Those whose lists are not signed with the key that is declared.
+    pub(crate) forged: BTreeSet<String>,
     pub(crate) secrets: Rc<Secrets>,
     /// How many looks there were, of any kind.
     pub(crate) looks: usize,
@@ -288,7 +295,12 @@ impl Read for FakeHost {
     }
 
     async fn packages(&self) -> Result<BTreeMap<String, PackageNow>, HostError> {
-        Ok(self.look().packages.clone())
+        let packages = self.look().packages.clone();
+        Ok(packages.into_iter().filter(|(name, _)| !name.starts_with("gpg-pubkey-")).collect())
+    }
+
+    async fn repository_place(&self) -> Result<RepositoryPlace, HostError> {
+        Ok(self.look().place.unwrap_or(RepositoryPlace::Apt))
     }
 
     async fn offered(&self, packages: &BTreeSet<String>) -> Result<Offered, HostError> {

@@ -8,8 +8,9 @@ use std::{
 };
 
 use holdfast_schema::{
-    AbsolutePath, ContentSource, Contents, ImageReference, Sha256, UnitName, id::RegistryName,
-    spec::SecretReference,
+    AbsolutePath, ContentSource, Contents, ImageReference, Sha256, UnitName,
+    id::RegistryName,
+    spec::{RepositoryPlace, SecretReference},
 };
 use serde_json::Value;
 
@@ -141,6 +142,11 @@ impl<H: Read> Read for Faulty<'_, H> {
         self.call()?;
         self.host.packages().await
     }
+    async fn repository_place(&self) -> Result<RepositoryPlace, HostError> {
+        self.call()?;
+        self.host.repository_place().await
+    }
+
     async fn offered(&self, packages: &BTreeSet<String>) -> Result<Offered, HostError> {
         self.call()?;
         self.host.offered(packages).await

@@ -13,7 +13,7 @@ use std::{
 use holdfast_schema::{
     AbsolutePath, ContentSource, Facts, FileMode, ImageReference, KindName, ResourceId, Sha256, UnitName,
     id::RegistryName,
-    spec::{Health, SecretReference},
+    spec::{Health, RepositoryPlace, SecretReference},
 };
 use holdfast_secrets::{EnvelopeError, Secret};
 use serde_json::Value;
@@ -201,6 +201,10 @@ impl LocalHost {
         self.read.docker()?.run(action, expects, contents, &open, login).await
     }
 
+    fn installer(&self) -> Result<&Installer, HostError> {
+        self.installer.as_ref().ok_or_else(|| unsupported("installing packages"))
+    }
+
     /// See [`ReadOnlyHost::facts`].
     pub async fn facts(&self) -> Result<Facts, HostError> {
         self.read.facts().await
@@ -335,6 +339,11 @@ impl Read for ReadOnlyHost {
         }
     }
 
+    async fn repository_place(&self) -> Result<RepositoryPlace, HostError> {
+        let machine = self.machine.as_ref().ok_or_else(|| unsupported("installing packages"))?;
+        machine.packages.repository_place()
+    }
+
     async fn offered(&self, packages: &BTreeSet<String>) -> Result<Offered, HostError> {
         match &self.machine {
             Some(machine) => machine.packages.offered(packages).await,
@@ -456,6 +465,10 @@ impl Read for LocalHost {
         self.read.packages().await
     }
 
+    async fn repository_place(&self) -> Result<RepositoryPlace, HostError> {
+        self.read.repository_place().await
+    }
+
     async fn offered(&self, packages: &BTreeSet<String>) -> Result<Offered, HostError> {
         self.read.offered(packages).await
     }
@@ -558,6 +571,11 @@ impl Write for LocalHost {
             Action::RemoveLogin { server } => {
                 self.change_logins(expects, |config| logins::without(config, server)).await
             }
+            Action::TrustKey { file, .. } => self.installer()?.trust(file).await,
+            Action::DistrustKey { key, .. } => self.installer()?.distrust(key).await,
+            Action::RefreshRepository { repository, .. } => {
+                self.installer()?.refresh_repository(repository).await
+            }
             Action::SetAccess { path, access } => self.editor.set_access(path, access, expects),
             Action::MakeDirectory { path, access } => self.editor.make_directory(path, access, expects),
             Action::MakeSymlink { path, target } => self.editor.make_symlink(path, target, expects),
@@ -566,8 +584,7 @@ impl Write for LocalHost {
             Action::Packages(transaction) => {
                 // Packages bring users and groups.
                 self.read.accounts.forget();
-                let installer = self.installer.as_ref();
-                let installer = installer.ok_or_else(|| unsupported("installing packages"))?;
+                let installer = self.installer()?;
                 if transaction.install.contains_key(OWN_PACKAGE) {
                     self.rescue.arm(&self.outside).await?;
                 }

@@ -6,8 +6,9 @@ use std::{
 };
 
 use holdfast_schema::{
-    AbsolutePath, ContentSource, FileMode, ImageReference, Sha256, UnitName, id::RegistryName,
-    spec::SecretReference,
+    AbsolutePath, ContentSource, FileMode, ImageReference, Sha256, UnitName,
+    id::RegistryName,
+    spec::{RepositoryPlace, SecretReference},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -38,7 +39,7 @@ pub use docker::{
     ObjectNow, RESOURCE_LABEL, SERVICE_IMAGE, ServiceNow, ServiceWas, SwarmNow, SwarmObject, SwarmRole,
     VolumeNow,
 };
-pub use error::{HostError, Retry};
+pub use error::{HostError, RepositoryTrouble, Retry};
 pub use local::{LocalHost, ReadOnlyHost};
 pub use logins::LoginNow;
 pub(crate) use packages::version;
@@ -86,11 +87,14 @@ pub trait Read {
     /// The gid of a group by name or decimal number; `None` if there is no such group.
     async fn group(&self, name: &str) -> Result<Option<u32>, HostError>;
 
-    /// A package's state, from one query for all packages.
+    /// A package's state, from one query for all packages. What rpm calls a key that it trusts counts as one.
     async fn package(&self, name: &str) -> Result<PackageNow, HostError>;
 
     /// Every package that the package manager knows of, by name, with `:ARCH` for a foreign architecture.
     async fn packages(&self) -> Result<BTreeMap<String, PackageNow>, HostError>;
+
+    /// Where this host's package manager looks for its sources.
+    async fn repository_place(&self) -> Result<RepositoryPlace, HostError>;
 
     /// The versions of these packages that the package sources have, as far as the host's lists tell.
     async fn offered(&self, packages: &BTreeSet<String>) -> Result<Offered, HostError>;

@@ -12,7 +12,9 @@ use std::{
     io,
 };
 
-use holdfast_schema::{AbsolutePath, ResourceId, Sha256, UnitName, spec::SecretReference};
+use holdfast_schema::{
+    AbsolutePath, ResourceId, Sha256, UnitName, id::RepositoryName, spec::SecretReference,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -67,6 +69,20 @@ pub enum Before {
     Packages {
         /// The state of each.
         was: BTreeMap<String, PackageNow>,
+    },
+    /// A key that rpm may trust.
+    Key {
+        /// rpm's name for it.
+        key: String,
+        /// The file that it is or was in.
+        file: AbsolutePath,
+        /// Whether rpm trusts it.
+        trusted: bool,
+    },
+    /// The lists of a source of packages. They can be fetched again.
+    Repository {
+        /// Its name.
+        name: RepositoryName,
     },
     /// A network of the Docker engine.
     Network {
@@ -150,6 +166,10 @@ pub enum Target {
     Unit(UnitName),
     /// The packages.
     Packages,
+    /// A key that rpm may trust.
+    Key(String),
+    /// The lists of a source of packages.
+    Repository(RepositoryName),
     /// A network of the Docker engine.
     Network(String),
     /// A container.
@@ -167,6 +187,8 @@ impl Before {
             Self::Path { path, .. } => Target::Path(path.clone()),
             Self::Unit { unit, .. } => Target::Unit(unit.clone()),
             Self::Packages { .. } => Target::Packages,
+            Self::Key { key, .. } => Target::Key(key.clone()),
+            Self::Repository { name } => Target::Repository(name.clone()),
             Self::Network { name, .. } => Target::Network(name.clone()),
             Self::Container { name, .. } => Target::Container(name.clone()),
             Self::Service { name, .. } => Target::Service(name.clone()),
@@ -188,6 +210,8 @@ impl Target {
             Action::SetLogin { .. } | Action::RemoveLogin { .. } => Self::Path(logins::PATH.parse().ok()?),
             Action::RemoveTree { path } => Self::Tree(path.clone()),
             Action::Packages(_) => Self::Packages,
+            Action::TrustKey { key, .. } | Action::DistrustKey { key, .. } => Self::Key(key.clone()),
+            Action::RefreshRepository { repository, .. } => Self::Repository(repository.clone()),
             Action::EnableUnit { unit, .. }
             | Action::MaskUnit { unit, .. }
             | Action::ControlUnit { unit, .. } => Self::Unit(unit.clone()),
@@ -269,6 +293,8 @@ impl Recorded {
             Before::Path { path, .. } => Some(path),
             Before::Unit { .. }
             | Before::Packages { .. }
+            | Before::Key { .. }
+            | Before::Repository { .. }
             | Before::Network { .. }
             | Before::Container { .. }
             | Before::Service { .. }

@@ -34,6 +34,7 @@ pub(crate) mod node;
 pub(crate) mod package;
 mod refusal;
 pub(crate) mod registry;
+pub(crate) mod repository;
 pub(crate) mod secret;
 pub(crate) mod service;
 pub(crate) mod stack;
@@ -136,6 +137,7 @@ pub(crate) async fn examine(
         KindName::File => look::<file::File>(id, want, print, around, host).await,
         KindName::Directory => look::<directory::Directory>(id, want, print, around, host).await,
         KindName::Symlink => look::<symlink::Symlink>(id, want, print, around, host).await,
+        KindName::Repository => look::<repository::Repository>(id, want, print, around, host).await,
         KindName::Package => look::<package::Package>(id, want, print, around, host).await,
         KindName::Unit => look::<unit::Unit>(id, want, print, around, host).await,
         KindName::Image => look::<image::Image>(id, want, print, around, host).await,
@@ -183,6 +185,11 @@ pub(crate) fn claims(spec: &Spec, claim: &mut dyn FnMut(&AbsolutePath, Option<Sh
             claim(&link.path, Some(Sha256::of(link.target.as_bytes())));
         }
         Spec::Unit(unit) if unit.ensure == Ensure::Present => unit::claims(unit, claim),
+        Spec::Repository(repository) if repository.ensure == Ensure::Present => {
+            for (path, content) in repository.files() {
+                claim(&path, content.map(|content| content.sha256));
+            }
+        }
         _ => {}
     }
 }
@@ -213,11 +220,11 @@ impl Around<'_> {
                 .take_while(under)
                 .for_each(|id| add(&id.name));
         }
-        let units = ResourceId::new(KindName::Unit, "");
-        for (_, resource) in self.state.resources.range(&units..) {
+        let others = ResourceId::new(KindName::Repository, "");
+        for (_, resource) in self.state.resources.range(&others..) {
             claims(&resource.spec, &mut |path, _digest| add(path.as_str()));
         }
-        for (_, entry) in self.ledger.owned().range(&units..) {
+        for (_, entry) in self.ledger.owned().range(&others..) {
             entry.marks.iter().for_each(|mark| add(mark.path.as_str()));
         }
         names

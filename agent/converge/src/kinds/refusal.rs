@@ -69,6 +69,14 @@ pub enum Refusal {
         /// Which image.
         image: String,
     },
+    /// A source of packages that this host's package manager cannot take.
+    #[error("{manager} manages this host's packages, and the repository {what}")]
+    RepositoryFormat {
+        /// The package manager.
+        manager: &'static str,
+        /// What the repository is or has.
+        what: &'static str,
+    },
     /// Another manager of the Swarm does it.
     #[error("managed by {by}")]
     Elsewhere {
@@ -116,6 +124,7 @@ impl Refusal {
             Self::Secret { .. } => "E_SECRET",
             Self::ImageMissing { .. } => "E_IMAGE_MISSING",
             Self::VolumeDiffers { .. } => "E_VOLUME_DIFFERS",
+            Self::RepositoryFormat { .. } => "E_REPOSITORY_FORMAT",
             Self::Elsewhere { .. } => "E_ELSEWHERE",
             Self::ServiceFailed { .. } => "E_SERVICE_FAILED",
             Self::NodeMissing { .. } => "E_NODE_MISSING",
@@ -131,6 +140,7 @@ impl Refusal {
             | Self::NodeMissing { .. } => Retry::Soon,
             Self::ServiceFailed { .. }
             | Self::Secret { .. }
+            | Self::RepositoryFormat { .. }
             | Self::PurgeLimit { .. }
             | Self::NotEmpty { .. }
             | Self::NotEnablable { .. } => Retry::NextRevision,
@@ -155,6 +165,7 @@ impl Refusal {
             Self::VolumeDiffers { .. } => {
                 "a volume holds data and is never made anew: declare what it is, or move its data and remove it by hand"
             }
+            Self::RepositoryFormat { .. } => "declare it only for hosts that can take it: see `when`",
             Self::Elsewhere { .. } => "nothing to do: look at the status of that host",
             Self::ServiceFailed { .. } => {
                 "change the declaration, or have it tried again with `docker service update --label-rm io.holdfast.failed`"

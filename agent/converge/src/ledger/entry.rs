@@ -1,6 +1,6 @@
 //! What is remembered of one resource, and what a look at the host teaches of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_schema::{AbsolutePath, ImageReference, ResourceSet, Sha256};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,20 @@ pub struct Entry {
     /// What a running unit was last started with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<Box<Started>>,
+    /// Of a source of packages: what is known of its lists and keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetched: Option<Box<Fetched>>,
+}
+
+/// What is known of the lists and keys of a source of packages.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Fetched {
+    /// What its files said when its lists were last fetched; `None` if they were changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<Sha256>,
+    /// The keys that rpm trusts because of it, by rpm's names for them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub keys: BTreeSet<String>,
 }
 
 /// A tag and what it stood for.
@@ -134,4 +148,13 @@ pub enum Lesson {
     Started(Box<Started>),
     /// A unit does not run, and nothing is owed to it.
     Stopped,
+    /// What the files of a source of packages said when its lists were fetched; `None` if they are about to be changed.
+    Fetched(Option<Sha256>),
+    /// Whether rpm trusts a key because of a source of packages.
+    Trusted {
+        /// rpm's name for it.
+        key: String,
+        /// Whether it does.
+        trusted: bool,
+    },
 }

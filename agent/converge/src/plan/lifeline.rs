@@ -97,7 +97,11 @@ pub fn touched(recorded: &Recorded, states: &[&HostState]) -> Option<String> {
             .any(|(id, resource)| resource.confirm && id.kind == KindName::Unit && id.name == unit.as_str()),
         Before::Container { name, .. } => declared(KindName::Container, name),
         Before::Service { name, .. } => declared(KindName::Service, name),
-        Before::Network { .. } | Before::Node { .. } | Before::Packages { .. } => false,
+        Before::Network { .. }
+        | Before::Node { .. }
+        | Before::Packages { .. }
+        | Before::Key { .. }
+        | Before::Repository { .. } => false,
     };
     let changed = |before: &Before| match before {
         Before::Path { path, .. } => (asked(before) || is_path(path.as_str())).then(|| path.to_string()),
@@ -106,7 +110,11 @@ pub fn touched(recorded: &Recorded, states: &[&HostState]) -> Option<String> {
         }
         Before::Container { name, .. } => asked(before).then(|| format!("container {name}")),
         Before::Service { name, .. } => asked(before).then(|| format!("service {name}")),
-        Before::Network { .. } | Before::Node { .. } | Before::Packages { .. } => None,
+        Before::Network { .. }
+        | Before::Node { .. }
+        | Before::Packages { .. }
+        | Before::Key { .. }
+        | Before::Repository { .. } => None,
     };
     let package = |name: &String| {
         let asked = states

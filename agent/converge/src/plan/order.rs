@@ -3,10 +3,10 @@
 //! What is declared follows its `needs`, which hold what units watch as well. A removal comes after whatever used the thing
 //! when it was last in force, with these exceptions: what a unit watches goes before the unit, so that the unit is restarted
 //! without it; what lies under a path that is to be a file, or not to be, goes before that; and so does what lies in a
-//! directory that is purged. Units that go are taken up first, so that a successor can have their port; everything else that
+//! directory that is purged. Packages come after their sources. Units that go are taken up first, so that a successor can have their port; everything else that
 //! goes is taken up last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_schema::{
     AbsolutePath, HostState, KindName, Resource, ResourceId,
@@ -54,11 +54,36 @@ pub(crate) fn order<'a>(
         let Some(resource) = item.declared else { continue };
         item.needs.extend(resource.needs.iter().filter_map(find_declared).filter(|need| *need != at));
     }
+    after_repositories(&mut items);
     if !ids_leaving.is_empty() {
         let removals = Removals { state, ledger, ids_leaving, declared };
         removals.connect(&mut items, &find_declared, &find_leaving);
     }
     sort(items)
+}
+
+/// Packages come after the sources that they may come from, be these in order or not: which source has which package is not
+/// known beforehand, and most do not need the one that fails.
+fn after_repositories(items: &mut [Item<'_>]) {
+    let present = |item: &Item<'_>, kind| {
+        item.id.kind == kind && item.declared.is_some_and(|resource| !resource.spec.is_absent())
+    };
+    let places = |kind| -> Vec<usize> {
+        items.iter().enumerate().filter(|(_, item)| present(item, kind)).map(|(at, _)| at).collect()
+    };
+    let (repositories, packages) = (places(KindName::Repository), places(KindName::Package));
+    for repository in repositories {
+        let (mut needed, mut open) = (BTreeSet::from([repository]), vec![repository]);
+        while let Some(at) = open.pop() {
+            let needs = items.get(at).into_iter().flat_map(|item| &item.needs);
+            open.extend(needs.copied().filter(|need| needed.insert(*need)));
+        }
+        for package in packages.iter().filter(|package| !needed.contains(package)) {
+            if let Some(item) = items.get_mut(*package) {
+                item.after.push(repository);
+            }
+        }
+    }
 }
 
 /// The edges between what goes and the rest.

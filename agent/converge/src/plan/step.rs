@@ -7,7 +7,7 @@ use std::{
 
 use holdfast_schema::{
     AbsolutePath, FileMode, ResourceId, Sha256, UnitName,
-    id::RegistryName,
+    id::{RegistryName, RepositoryName},
     spec::{Content, Health, SecretReference},
 };
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,27 @@ pub enum Action {
     RemoveLogin {
         /// At which registry.
         server: RegistryName,
+    },
+    /// Makes rpm trust the keys in a file: packages that are signed with one of them are installed.
+    TrustKey {
+        /// The name under which rpm keeps the one that it is about.
+        key: String,
+        /// The file.
+        file: AbsolutePath,
+    },
+    /// Makes rpm trust a key no longer.
+    DistrustKey {
+        /// The name under which rpm keeps it.
+        key: String,
+        /// The file that it was in.
+        file: AbsolutePath,
+    },
+    /// Fetches the lists of a package source anew, and checks whom they are from.
+    RefreshRepository {
+        /// Which source.
+        repository: RepositoryName,
+        /// What its files say now.
+        inputs: Sha256,
     },
     /// Changes owner, group or mode of what is there, never through a symlink.
     SetAccess {
@@ -271,6 +292,9 @@ impl Action {
             | Self::RemovePath { .. }
             | Self::RemoveTree { .. } => true,
             Self::Packages(_)
+            | Self::TrustKey { .. }
+            | Self::DistrustKey { .. }
+            | Self::RefreshRepository { .. }
             | Self::ReloadManager
             | Self::EnableUnit { .. }
             | Self::MaskUnit { .. }

@@ -8,7 +8,7 @@ use holdfast_converge::{
     journal::{Before, Recorded},
     plan::lifeline,
 };
-use holdfast_schema::{HostState, KindName, ResourceId, state::OnFailure, status::StatusProblem};
+use holdfast_schema::{HostState, KindName, ResourceId, spec::Spec, state::OnFailure, status::StatusProblem};
 use holdfast_trust::ObjectId;
 
 use super::{Agent, now, rfc3339};
@@ -22,6 +22,14 @@ use crate::{
 /// Whether a state speaks of a resource.
 fn declares(state: &HostState, kind: KindName, name: &str) -> bool {
     state.resources.contains_key(&ResourceId::new(kind, name))
+}
+
+/// Whether a repository of a state is signed with the key that rpm calls `key`.
+fn names_key(state: &HostState, key: &str) -> bool {
+    state.resources.values().any(|resource| {
+        matches!(&resource.spec, Spec::Repository(repository)
+            if repository.key.as_ref().is_some_and(|declared| declared.names.contains(key)))
+    })
 }
 
 /// What is there while an old agent could be put back, and once it was.
@@ -196,6 +204,8 @@ impl Agent {
             Before::Container { name, .. } => !declares(next, KindName::Container, name),
             Before::Service { name, .. } => !declares(next, KindName::Service, name),
             Before::Node { name, .. } => !declares(next, KindName::Node, name),
+            Before::Repository { name } => !declares(next, KindName::Repository, name.as_str()),
+            Before::Key { key, .. } => !names_key(next, key),
             Before::Unit { .. } | Before::Packages { .. } => false,
         });
         let files = JournalFiles::new(self.memory.store());

@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use holdfast_schema::{
     ResourceId,
     spec::{
-        ContainerConfig, ContainerSpec, Ensure, Limits, Mount, MountSource, Pull, Restart, ServiceConfig,
-        ServiceSpec, Spec, VolumeSpec,
+        ContainerConfig, ContainerSpec, Ensure, Limits, Mount, MountSource, Pull, RepositorySpec, Restart,
+        ServiceConfig, ServiceSpec, Spec, VolumeSpec,
     },
 };
 
@@ -99,4 +99,27 @@ fn a_path_is_below_a_directory_by_its_parts() {
     ] {
         assert_eq!(is_at_or_below(path, directory), want, "{path} {directory}");
     }
+}
+
+#[test]
+fn a_repository_writes_its_file_and_its_key() {
+    let spec = Spec::Repository(RepositorySpec {
+        name: "shop".parse().unwrap(),
+        ensure: Ensure::Absent,
+        enabled: true,
+        source: None,
+        key: None,
+    });
+    let id: ResourceId = "repository:shop".parse().unwrap();
+    for (forbidden, refused) in [
+        ("/etc/apt", true),
+        ("/etc/yum.repos.d", true),
+        ("/etc/zypp/repos.d/shop.repo", true),
+        ("/etc/pki/rpm-gpg", true),
+        ("/etc/yum.repos.d/other.repo", false),
+    ] {
+        let ceiling = Ceiling::parse(&format!("forbidden = [{forbidden:?}]")).unwrap();
+        assert_eq!(ceiling.refuses(&id, &spec).is_some(), refused, "{forbidden}");
+    }
+    assert!(Ceiling::parse("kinds = [\"package\"]").unwrap().refuses(&id, &spec).is_some());
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use holdfast_schema::{
-    spec::{Ensure, PackageEnsure},
+    spec::{Ensure, PackageEnsure, RepositoryPlace},
     state::Mode,
 };
 use proptest::prelude::*;
@@ -30,15 +30,16 @@ pub(super) struct World {
     drop_in: bool,
     watch: u8,
     container: u8,
-    audit: u8,
+    repository: u8,
+    audit: u16,
 }
 
 prop_compose! {
     pub(super) fn world()(
         directory in 0..4_u8, file in 0..6_u8, shape in 0..5_u8, link in 0..3_u8, package in 0..5_u8,
-        unit in 0..6_u8, drop_in: bool, watch in 0..4_u8, container in 0..9_u8,
+        unit in 0..6_u8, drop_in: bool, watch in 0..4_u8, container in 0..9_u8, repository in 0..7_u8,
     ) -> World {
-        World { directory, file, shape, link, package, unit, drop_in, watch, container, audit: 0 }
+        World { directory, file, shape, link, package, unit, drop_in, watch, container, repository, audit: 0 }
     }
 }
 
@@ -76,6 +77,21 @@ pub(super) fn host(found: u16) -> FakeHost {
         }
         if has(7) {
             inner.bring_unit("u.service");
+        }
+        inner.place = Some(RepositoryPlace::Dnf);
+        inner.forged.insert("forged".to_owned());
+        for directory in ["/etc/yum.repos.d", "/etc/pki", "/etc/pki/rpm-gpg"] {
+            inner.directory(directory);
+        }
+        if has(10) {
+            inner.file("/etc/yum.repos.d/rr.repo", b"one");
+        }
+        if has(11) {
+            inner.file("/etc/pki/rpm-gpg/RPM-GPG-KEY-rr", b"1");
+        }
+        if has(12) {
+            let now = PackageNow::Installed { version: "0".to_owned(), held: false };
+            inner.packages.insert("gpg-pubkey-1".to_owned(), now);
         }
         let docker = &mut inner.docker;
         docker.images.insert("one".to_owned(), "sha256:one".to_owned());
@@ -173,6 +189,18 @@ pub(super) fn scene(world: &World) -> Scene {
             7 => want.networks = ["bridge".to_owned(), "nn".to_owned()].into(),
             _ => want.config.image = Some("broken".parse().unwrap()),
         }
+    }
+    match world.repository {
+        0 => {}
+        1 => drop(scene.repository("rr", false, "one", &["1"]).tags.insert("one".to_owned())),
+        2 => drop(scene.repository("rr", false, "two", &["1", "2"]).tags.insert("one".to_owned())),
+        3 => {
+            scene.repository("rr", false, "one", &["2"]);
+            scene.repository("other", false, "other", &["1"]);
+        }
+        4 => drop(scene.repository("rr", false, "one", &[]).tags.insert("one".to_owned())),
+        5 => scene.repository("rr", false, "one", &["1"]).as_repository().ensure = Ensure::Absent,
+        _ => drop(scene.repository("forged", false, "one", &["2"]).tags.insert("one".to_owned())),
     }
     for (number, resource) in scene.state.resources.values_mut().enumerate() {
         if world.audit & (1 << number) != 0 {
@@ -303,7 +331,7 @@ proptest! {
         scene(&first).pass(&host, &mut store);
         let before = host.inner().picture();
         host.take_done();
-        let mut scene = scene(&World { audit: u8::MAX, ..second });
+        let mut scene = scene(&World { audit: u16::MAX, ..second });
         scene.state.guard.max_removals = 0;
         let report = scene.pass(&host, &mut store);
         prop_assert_eq!(host.take_done(), []);

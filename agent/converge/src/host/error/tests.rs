@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, io, time::Duration};
 
-use super::{CODES, HostError};
+use super::{CODES, HostError, RepositoryTrouble};
 
 fn io_error(kind: io::ErrorKind) -> HostError {
     HostError::Io { tried: "write /etc/motd".into(), source: kind.into() }
@@ -8,6 +8,10 @@ fn io_error(kind: io::ErrorKind) -> HostError {
 
 fn package(package: &str, reason: &str) -> HostError {
     HostError::Package { package: package.into(), reason: reason.into() }
+}
+
+fn repository(why: RepositoryTrouble) -> HostError {
+    HostError::Repository { repository: "shop".into(), why, reason: String::new() }
 }
 
 #[test]
@@ -30,6 +34,9 @@ fn every_code_is_explained() {
         HostError::PackageScript { package: text(), script: text(), limit: Duration::ZERO },
         HostError::Killed { program: "apt-get", signal: text() },
         HostError::PackageNotFound { package: text() },
+        repository(RepositoryTrouble::Signature),
+        repository(RepositoryTrouble::Expired),
+        repository(RepositoryTrouble::Other),
         HostError::ManagerGone { source: "gone".into() },
         HostError::Unit { unit: text(), reason: text() },
         HostError::Unhealthy { unit: text(), reason: text() },

@@ -7,7 +7,7 @@ use holdfast_secrets::Secret;
 
 use super::{Body, Inner};
 use crate::{
-    host::{Expected, HostError, Look, Node, logins},
+    host::{Expected, HostError, Look, Node, PackageNow, logins},
     plan::{Action, step::Owned},
 };
 
@@ -78,6 +78,12 @@ impl Inner {
                 self.expect(path, expects)?;
                 self.remove(path.as_str());
             }
+            Action::TrustKey { key, .. } => {
+                let now = PackageNow::Installed { version: "0".to_owned(), held: false };
+                self.packages.insert(key.clone(), now);
+            }
+            Action::DistrustKey { key, .. } => drop(self.packages.remove(key)),
+            Action::RefreshRepository { repository, .. } => self.fetch(repository.as_str())?,
             Action::Packages(transaction) => self.transact(transaction)?,
             Action::ReloadManager => self.reload_manager()?,
             Action::EnableUnit { unit, enable } => self.enable(unit, *enable)?,

@@ -2,7 +2,7 @@
 
 use super::Inner;
 use crate::{
-    host::{HostError, PackageNow},
+    host::{HostError, PackageNow, RepositoryTrouble},
     plan::step::PackageTransaction,
 };
 
@@ -19,6 +19,8 @@ pub(crate) struct Supply {
     pub(crate) unit: Option<&'static str>,
     /// Its postinst fails.
     pub(crate) breaks: bool,
+    /// The source that has it, if its lists are not there from the beginning.
+    pub(crate) of: Option<&'static str>,
 }
 
 impl Inner {
@@ -73,6 +75,9 @@ impl Inner {
     /// The version that would be installed: the one that is, if it fits.
     fn candidate(&self, name: &str, wanted: Option<&str>) -> Option<String> {
         let supply = self.supplies.get(name)?;
+        if supply.of.is_some_and(|source| !self.fetched.contains(source)) {
+            return None;
+        }
         let fits = |version: &str| match wanted.map(|wanted| wanted.split_once('*')) {
             None => true,
             Some(None) => wanted == Some(version),
@@ -80,6 +85,23 @@ impl Inner {
         };
         let version = supply.versions.iter().copied().find(|version| fits(version))?;
         Some(version.to_owned())
+    }
+
+    /// Fetches the lists of a source.
+    pub(super) fn fetch(&mut self, repository: &str) -> Result<(), HostError> {
+        if self.packages_busy {
+            return Err(HostError::Busy { what: "the dpkg lock, held by apt-get (pid 812)".to_owned() });
+        }
+        if self.forged.contains(repository) {
+            self.fetched.remove(repository);
+            return Err(HostError::Repository {
+                repository: repository.to_owned(),
+                why: RepositoryTrouble::Signature,
+                reason: "NO_PUBKEY 0123456789ABCDEF".to_owned(),
+            });
+        }
+        self.fetched.insert(repository.to_owned());
+        Ok(())
     }
 
     fn hold(&mut self, names: &std::collections::BTreeSet<String>, hold: bool) {

@@ -15,6 +15,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use holdfast_schema::{id::RepositoryName, spec::RepositoryPlace};
+
 use super::{
     complaint::Complaint,
     database::{Database, Line, Stamp},
@@ -153,6 +155,24 @@ impl Manager for Apt {
 
     fn refresh(&self) -> Job {
         Job::of(apt(&["update"]))
+    }
+
+    fn place(&self) -> RepositoryPlace {
+        RepositoryPlace::Apt
+    }
+
+    /// Of this source alone; then a look at whether all of them together still are what apt can read: it refuses everything
+    /// where two speak of one place with different keys.
+    fn fetch(&self, repository: &RepositoryName) -> Job {
+        let only = format!("--option=Dir::Etc::sourcelist={}", self.place().file(repository));
+        let fetch = apt(&[
+            &only,
+            "--option=Dir::Etc::sourceparts=-",
+            "--option=APT::Get::List-Cleanup=0",
+            "--option=APT::Update::Error-Mode=any",
+            "update",
+        ]);
+        Job::after(Some(fetch), words(["/usr/bin/apt-get", "--quiet", "indextargets", "--format", "x"]))
     }
 
     fn holder(&self) -> Result<Option<String>, HostError> {

@@ -21,7 +21,7 @@ pub(super) const MOST: usize = 16 * 1024 * 1024;
 pub(super) const LIMIT: Duration = Duration::from_secs(30);
 
 /// The version of the kept answer's form.
-pub(super) const KEPT: u32 = 2;
+pub(super) const KEPT: u32 = 3;
 
 /// What tells one state of the database from another: the files that it is in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -31,7 +31,7 @@ use super::{
     lock,
     manager::{Manager, words},
     plan::{Job, Plan, would_remove},
-    script::Script,
+    script::{self, Script},
     version,
 };
 use holdfast_schema::UnitName;
@@ -47,6 +47,8 @@ use crate::{
 };
 
 mod blame;
+
+pub(super) use blame::last_words;
 
 /// The unit that every transaction runs in.
 pub(super) const UNIT: &str = "holdfast-packages.service";
@@ -107,7 +109,7 @@ impl Refreshed {
 
 /// What the runs of one transaction have in common.
 #[derive(Debug)]
-struct Session {
+pub(super) struct Session {
     manager: Rc<dyn Manager>,
     log: Said,
     not_yet: BTreeSet<UnitName>,
@@ -139,7 +141,16 @@ impl Installer {
         result
     }
 
-    async fn begin(&self, transaction: &PackageTransaction) -> Result<Session, HostError> {
+    pub(super) fn manager(&self) -> Result<Rc<dyn Manager>, HostError> {
+        self.packages.manager()
+    }
+
+    /// What is known of packages must prove itself again.
+    pub(super) fn forget(&self) {
+        self.packages.forget();
+    }
+
+    pub(super) async fn begin(&self, transaction: &PackageTransaction) -> Result<Session, HostError> {
         let manager = self.packages.manager()?;
         let script_limit = transaction.script_limit.unwrap_or(SCRIPT_LIMIT);
         self.wait_for_nobody(&*manager, script_limit).await?;
@@ -274,6 +285,7 @@ impl Installer {
             if let Some(script) = self.script(manager) {
                 script.bound(script_limit);
             }
+            script::end_daemons(UNIT);
             return Err(HostError::Busy { what: self.earlier(manager) });
         }
         match manager.holder()? {
@@ -404,7 +416,11 @@ impl Installer {
     }
 
     /// Runs a job in the unit. Gives what it said, as an error if it failed.
-    async fn unit(&self, session: &Session, job: &Job) -> Result<Result<String, String>, HostError> {
+    pub(super) async fn unit(
+        &self,
+        session: &Session,
+        job: &Job,
+    ) -> Result<Result<String, String>, HostError> {
         let manager = &*session.manager;
         for (path, text) in &job.inputs {
             let directory = path.parent().map_or(Ok(()), fs::create_dir_all);
@@ -452,6 +468,7 @@ impl Installer {
                 );
                 session.stopped.replace(Some(script));
             }
+            script::end_daemons(UNIT);
         }
     }
 }
@@ -462,7 +479,7 @@ fn is_missing(complaint: &Complaint) -> bool {
 }
 
 /// Fails if somebody else was at work.
-fn busy(manager: &dyn Manager, found: &[Complaint], said: &str) -> Result<(), HostError> {
+pub(super) fn busy(manager: &dyn Manager, found: &[Complaint], said: &str) -> Result<(), HostError> {
     let Some(by) = found.iter().find_map(|complaint| match complaint {
         Complaint::Locked(by) => Some(by.clone().or_else(|| said.lines().rev().find_map(holder))),
         _ => None,

@@ -10,6 +10,7 @@ use super::{
     rpm,
 };
 use crate::host::{ConfigFile, HostError, Offered};
+use holdfast_schema::{id::RepositoryName, spec::RepositoryPlace};
 
 /// A package manager: the words in which it is asked and told, and those in which it answers. It starts nothing itself.
 pub(super) trait Manager: Debug {
@@ -60,6 +61,12 @@ pub(super) trait Manager: Debug {
 
     /// Refreshes the package lists.
     fn refresh(&self) -> Job;
+
+    /// Where it looks for its sources.
+    fn place(&self) -> RepositoryPlace;
+
+    /// Fetches the lists of one source, whatever of them was kept, and fails if they cannot be taken.
+    fn fetch(&self, repository: &RepositoryName) -> Job;
 
     /// The process that holds a lock, in words such as `dnf (pid 812)`. Nothing is locked by asking.
     fn holder(&self) -> Result<Option<String>, HostError>;

@@ -11,6 +11,9 @@
 //!
 //! # Who does it
 //! apt, dnf or zypper, by what the host has: see [`manager`], behind which all that differs lies.
+//!
+//! # Where packages come from
+//! Files are written by others; here their lists are fetched, and rpm is told which keys it trusts: see [`repository`].
 
 use std::{
     cell::RefCell,
@@ -18,6 +21,8 @@ use std::{
     path::{Path, PathBuf},
     rc::Rc,
 };
+
+use holdfast_schema::spec::RepositoryPlace;
 
 use super::{HostError, Offered, PackageNow, command::Command};
 
@@ -28,6 +33,7 @@ mod install;
 mod lock;
 mod manager;
 mod plan;
+mod repository;
 mod rpm;
 mod script;
 pub(crate) mod version;
@@ -88,6 +94,11 @@ impl Packages {
         Ok(self.manager()?.program())
     }
 
+    /// Where they look for sources.
+    pub(super) fn repository_place(&self) -> Result<RepositoryPlace, HostError> {
+        Ok(self.manager()?.place())
+    }
+
     /// Starts a pass, or goes on after a change: what is known must prove itself again.
     pub(super) fn forget(&self) {
         *self.current.borrow_mut() = None;
@@ -107,7 +118,8 @@ impl Packages {
     /// The state of every package that the package manager has an entry for, by name.
     pub(super) async fn all(&self) -> Result<BTreeMap<String, PackageNow>, HostError> {
         let database = self.database().await?;
-        Ok(database.packages().map(|line| (database.name(&line), line.now())).collect())
+        let packages = database.packages().filter(|line| !repository::is_key(line.name));
+        Ok(packages.map(|line| (database.name(&line), line.now())).collect())
     }
 
     /// The versions of these packages that the lists of the sources have.

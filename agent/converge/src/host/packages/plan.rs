@@ -35,6 +35,11 @@ impl Job {
         Self { commands: vec![command], ..Self::default() }
     }
 
+    /// A command, after another.
+    pub(super) fn after(first: Option<Vec<String>>, then: Vec<String>) -> Self {
+        Self { commands: first.into_iter().chain([then]).collect(), ..Self::default() }
+    }
+
     /// Commands, and one that comes even if they fail or nobody waits for them any more: a hold that was lifted for a change.
     pub(super) fn ending_with(commands: Vec<Vec<String>>, last: Option<Vec<String>>) -> Self {
         if commands.is_empty() {

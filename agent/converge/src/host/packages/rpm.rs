@@ -58,6 +58,9 @@ const PID_FILES: [&str; 4] = [
 /// rpm runs scripts from here.
 const SCRIPT: &str = "/var/tmp/rpm-tmp.";
 
+/// What rpm calls the keys that it trusts.
+pub(super) const KEY: &str = "gpg-pubkey";
+
 /// What is asked of rpm for each package.
 const FORMAT: &str = "%{NAME}\\t%{ARCH}\\t%{EVR}\\t%{INSTALLTIME}\\n";
 
@@ -171,6 +174,13 @@ impl Rpm {
     }
 }
 
+/// The command that removes these directories.
+fn remove(directories: impl Iterator<Item = PathBuf>) -> Option<Vec<String>> {
+    let directories: Vec<String> = directories.map(|path| path.to_string_lossy().into_owned()).collect();
+    (!directories.is_empty())
+        .then(|| words(["/bin/rm", "-rf", "--"]).into_iter().chain(directories).collect())
+}
+
 fn query() -> Vec<String> {
     words(["rpm", "--query", "--all", "--queryformat", FORMAT])
 }
@@ -192,8 +202,10 @@ fn normal(said: &str, holds: &Holds) -> String {
     }
     let mut text = String::new();
     for ((name, architecture), mut versions) in packages {
-        // Keys of package sources, which are no packages.
-        if name == "gpg-pubkey" {
+        // Keys of package sources, side by side under one name.
+        if name == KEY {
+            let names = versions.iter().filter_map(|(_, version)| super::repository::key_name(version));
+            text.extend(names.map(|name| format!("{name}\tall\tii \t0\n")));
             continue;
         }
         versions.sort_by(|one, other| {

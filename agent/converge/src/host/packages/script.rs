@@ -21,6 +21,9 @@ use crate::host::clock;
 /// After this time a script that was asked to end is made to.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// What `gpg` leaves running.
+const DAEMONS: [&str; 4] = ["gpg-agent", "keyboxd", "scdaemon", "dirmngr"];
+
 /// A maintainer script that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Script {
@@ -67,6 +70,21 @@ impl fmt::Display for Script {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let package = self.package.as_deref().unwrap_or("a package");
         write!(formatter, "the {} of {package}, which has been running for {:?}", self.name, self.since)
+    }
+}
+
+/// Ends the daemons of `gpg` that a package manager started and left behind, once nothing else is left of its unit: that waits
+/// for them, and they for nobody.
+pub(super) fn end_daemons(unit: &str) {
+    let processes = processes(unit).unwrap_or_default();
+    let is_daemon = |pid: &i32| {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        DAEMONS.contains(&name.trim())
+    };
+    if processes.iter().all(is_daemon) {
+        for pid in processes {
+            let _gone = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        }
     }
 }
 

@@ -393,6 +393,22 @@ fn a_plan_is_one_run_of_apt() {
 }
 
 #[test]
+fn the_lists_of_one_source_are_fetched_and_no_others_forgotten() {
+    let job = Apt::at(&PathBuf::from("/var/lib/dpkg")).fetch(&"shop".parse().unwrap());
+    let commands: Vec<String> = job.commands.iter().map(|command| command.join(" ")).collect();
+    let [fetch, all] = commands.as_slice() else { panic!("{commands:?}") };
+    for option in [
+        "Dir::Etc::sourcelist=/etc/apt/sources.list.d/shop.sources",
+        "Dir::Etc::sourceparts=-",
+        "APT::Get::List-Cleanup=0",
+        "APT::Update::Error-Mode=any",
+    ] {
+        assert!(fetch.contains(option), "{option} is not in {fetch}");
+    }
+    assert!(fetch.ends_with(" update") && all.contains(" indextargets "), "{commands:?}");
+}
+
+#[test]
 fn a_complaint_is_handed_to_its_package() {
     let plan = Plan::of(&transaction(), &Dpkg::new().database(ANSWER));
     let attributed = |complaint: Complaint, refresh: Option<&str>| match plan.attribute(&complaint, refresh) {

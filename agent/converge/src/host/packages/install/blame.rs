@@ -118,7 +118,7 @@ impl Session {
 }
 
 /// The end of what a program said, when nothing better is known.
-fn last_words(said: &str) -> String {
+pub(in crate::host::packages) fn last_words(said: &str) -> String {
     let lines: Vec<&str> =
         ended(said).0.lines().rev().filter(|line| !line.trim().is_empty()).take(3).collect();
     one_line(lines.into_iter().rev().collect::<Vec<_>>().join("\n").as_bytes())

@@ -11,7 +11,7 @@ use crate::host::{
 };
 
 /// Errors that only sum up what other lines say.
-const SUMMARIES: [&str; 10] = [
+const SUMMARIES: [&str; 11] = [
     // Of a run that was only to be looked at.
     "Operation aborted",
     "Transaction failed",
@@ -21,6 +21,7 @@ const SUMMARIES: [&str; 10] = [
     "Some packages from local repository",
     "Subprocess failed",
     "Failing package is",
+    "GPG check FAILED",
     "Could not run transaction",
     "Unable to resolve argument",
 ];
@@ -183,8 +184,19 @@ fn not_fetched(line: &str) -> Option<(String, String)> {
     {
         return Some((of(file), format!("the key that it is signed with is not installed{why}")));
     }
+    if let Some(package) = badly_signed(line) {
+        let why = "it is not signed with a key of its source".to_owned();
+        return Some((name_of(package).to_owned(), why));
+    }
     let (file, medium) = line.strip_prefix("File '")?.split_once("' not found on medium ")?;
     is_archive(file).then(|| (of(file), format!("not found on {}", medium.trim())))
+}
+
+/// `… Failing package is: nginx-1.0-1.noarch`, `nginx-1.0-1.noarch (shop): Signature verification failed [4-…]`
+fn badly_signed(line: &str) -> Option<&str> {
+    let dnf = line.split_once("Failing package is: ").map(|(_, package)| package.trim());
+    let (package, _) = line.split_once("): Signature verification failed [").unwrap_or_default();
+    dnf.or_else(|| package.split_once(" (").map(|(package, _)| package))
 }
 
 fn is_archive(file: &str) -> bool {

@@ -4,7 +4,14 @@
 //! nothing, so its words are gone by. What nobody has declared absent is protected for the length of the transaction: then
 //! dnf itself refuses whatever would remove or obsolete it.
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use holdfast_schema::{id::RepositoryName, spec::RepositoryPlace};
 
 use super::{ENVIRONMENT, Holds, NATIVE, Rpm, complaint, dotted, named};
 use crate::host::{
@@ -14,11 +21,15 @@ use crate::host::{
         database::{Database, Line, Stamp},
         manager::Manager,
         plan::{Job, Plan, bare},
+        repository::is_key,
         version,
     },
 };
 
 const PROGRAM: &str = "/usr/bin/dnf";
+
+/// Where dnf 4 and 5 keep what they have fetched.
+const CACHES: [&str; 2] = ["/var/cache/dnf", "/var/cache/libdnf5"];
 
 /// What dnf is asked of each package of its sources; its lists of what is protected by others come first.
 const FORMAT: &str = "offered\\t%{name}\\t%{arch}\\t%{epoch}:%{version}-%{release}\\n";
@@ -88,7 +99,8 @@ impl Dnf {
     /// Protects all that is installed and is not to go.
     fn protecting(&self, plan: &Plan, database: &Database, mut job: Job) -> Job {
         let goes: BTreeSet<&str> = plan.remove.iter().map(|name| bare(name)).collect();
-        let names: BTreeSet<&str> = database.packages().map(|line| line.name).collect();
+        let names: BTreeSet<&str> =
+            database.packages().map(|line| line.name).filter(|name| !is_key(name)).collect();
         job.inputs.push((self.protected(), lines(names.difference(&goes).copied())));
         job
     }
@@ -170,6 +182,19 @@ impl Manager for Dnf {
 
     fn refresh(&self) -> Job {
         Job::of(self.dnf(&["--refresh", "makecache"]))
+    }
+
+    fn place(&self) -> RepositoryPlace {
+        RepositoryPlace::Dnf
+    }
+
+    /// What was kept goes first, for with it went the keys that it was checked with.
+    fn fetch(&self, repository: &RepositoryName) -> Job {
+        let name = repository.as_str();
+        let (only, strict) = (format!("--repo={name}"), format!("--setopt={name}.skip_if_unavailable=False"));
+        let fetch = self.dnf(&["--refresh", &only, &strict, "makecache"]);
+        let kept = CACHES.iter().map(Path::new).flat_map(|cache| kept(cache, name));
+        Job::after(super::remove(kept), fetch)
     }
 
     fn holder(&self) -> Result<Option<String>, HostError> {
@@ -263,6 +288,17 @@ impl Manager for Dnf {
         let job = || self.protecting(&Plan::default(), database, self.transaction(&[], &lines));
         (!lines.is_empty()).then(job)
     }
+}
+
+/// What dnf keeps of a source in a directory: `NAME-` and a digest of its address.
+fn kept(cache: &Path, name: &str) -> Vec<PathBuf> {
+    let of_it = |path: &PathBuf| {
+        let file = path.file_name().and_then(OsStr::to_str).and_then(|file| file.strip_prefix(name));
+        let digest = file.and_then(|rest| rest.strip_prefix('-')).unwrap_or_default();
+        digest.len() == 16 && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let entries = fs::read_dir(cache).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(of_it).collect()
 }
 
 /// Lines of a file.

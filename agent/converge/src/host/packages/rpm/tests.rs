@@ -49,6 +49,18 @@ fn failed(name: &str, why: &str) -> Complaint {
 }
 
 #[test]
+fn a_package_that_another_key_has_signed_is_named() {
+    let dnf = "Check that the correct key URLs are configured for this repository.. Failing package is: shop-1.0-1.noarch\n GPG \
+               Keys are configured as: file:///etc/pki/rpm-gpg/RPM-GPG-KEY-shop\nError: GPG check FAILED\n";
+    let zypper = "shop-1.0-1.noarch (shop): Signature verification failed [4-Signatures public key is not available]\nProblem \
+                  occurred during or after installation or removal of packages:\n";
+    let why = text("it is not signed with a key of its source");
+    for said in [dnf, zypper] {
+        assert_eq!(complaints(said), [Complaint::NotFetched(text("shop"), why.clone())]);
+    }
+}
+
+#[test]
 fn a_scriptlet_that_fails_is_quoted() {
     let found = complaints(recorded!("dnf/pre"));
     assert_eq!(found, [failed("pbad", "its %prein scriptlet failed: exit status 1")]);
@@ -183,7 +195,7 @@ fn fs_write(path: &std::path::Path) {
     std::fs::write(path, "").unwrap();
 }
 
-const ANSWER: &str = "papp\tnoarch\t1.0-1\t100\nlocked\tx86_64\t1:2.0-1\t100\ngpg-pubkey\t(none)\tabc-def\t1\n\
+const ANSWER: &str = "papp\tnoarch\t1.0-1\t100\nlocked\tx86_64\t1:2.0-1\t100\ngpg-pubkey\t(none)\t0123abcd-def\t1\n\
                       zero\tnoarch\t0:3-1\t5\ntwice\tnoarch\t1.0-1\t100\ntwice\tnoarch\t2:2.0-1\t200\n\
                       kernel-core\tx86_64\t5.1-1\t10\nkernel-core\tx86_64\t5.2-1\t20\nlibfoo\ti686\t1-1\t1\n";
 
@@ -204,6 +216,7 @@ fn states_are_read() {
         ("libfoo", PackageNow::Absent),
         ("libfoo:i686", installed("1-1")),
         ("gpg-pubkey", PackageNow::Absent),
+        ("gpg-pubkey-0123abcd-def", PackageNow::Installed { version: text("0"), held: false }),
         ("twice", PackageNow::Broken { state: text("installed twice") }),
     ] {
         assert_eq!(database.state(name), state, "{name}");

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use holdfast_schema::{id::RepositoryName, spec::RepositoryPlace};
+
 use super::{ENVIRONMENT, Holds, NATIVE, Rpm, complaint, dotted, named};
 use crate::host::{
     ConfigFile, HostError, Offered,
@@ -124,6 +126,14 @@ impl Manager for Zypper {
 
     fn refresh(&self) -> Job {
         Job::of(zypper(&["refresh", "--force"]))
+    }
+
+    fn place(&self) -> RepositoryPlace {
+        RepositoryPlace::Zypper
+    }
+
+    fn fetch(&self, repository: &RepositoryName) -> Job {
+        Job::of(zypper(&["refresh", "--force", "--", repository.as_str()]))
     }
 
     fn holder(&self) -> Result<Option<String>, HostError> {
