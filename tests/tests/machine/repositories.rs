@@ -157,7 +157,20 @@ fn a_repository_that_cannot_be_taken_is_named_and_others_go_on(manager: Manager)
     serve(&site, &[], &right, "/srv/old")?;
     site.sync()?.success()?;
     assert_eq!(host.version("forged")?, Some(manager.version("1.0")));
-    site.is_quiet()
+    site.is_quiet()?;
+
+    // zypper looks at signed metadata anyway, and apt at nothing else.
+    if manager == Manager::Dnf {
+        serve(&site, &[Package::new("lax", "1.0")], &wrong, "/srv/lax")?;
+        let lax = declared(manager, "lax", "/srv/lax", &right)?.replace("check_metadata = true\n", "");
+        site.publish(&format!("{state}{lax}[package.lax]\n"))?;
+        site.sync()?;
+        let told = site.resource("package:lax")?.context("the status is silent")?;
+        assert_eq!((told.outcome, told.code.as_deref()), (ResourceOutcome::Failed, Some("E_PACKAGE")));
+        assert!(host.journal(AGENT)?.contains("not signed with a key of its source"));
+        assert_eq!(host.version("lax")?, None, "it is installed in spite of its key");
+    }
+    Ok(())
 }
 
 fn a_failed_revision_takes_its_repository_along(manager: Manager) -> Result<()> {
