@@ -138,12 +138,20 @@ fn nothing_fails_where_no_systemd_runs(manager: Manager) -> Result<()> {
         Ok(text)
     };
     chroot(&manager.install_file(file))?;
-    let enabled = host.output(&["chroot", "/srv/image", "systemctl", "is-enabled", AGENT])?;
-    assert_eq!(enabled.text().trim(), "disabled");
+    let is_enabled = || -> Result<String> {
+        Ok(host.output(&["chroot", "/srv/image", "systemctl", "is-enabled", AGENT])?.text().trim().to_owned())
+    };
+    assert_eq!(is_enabled()?, "disabled");
     assert!(chroot(&["getent", "passwd", "holdfast-fetch"])?.contains("/usr/sbin/nologin"));
     assert_eq!(host.property(AGENT, "LoadState")?, "not-found", "it reached out of the image");
     chroot(&manager.remove(&["holdfast"]))?;
     if manager != Manager::Apt {
+        // Of whose preset the administrator has the last word.
+        let preset = "enable holdfast-agent.service\n";
+        host.write_file("/srv/image/etc/systemd/system-preset/10-ours.preset", preset)?;
+        chroot(&manager.install_file(file))?;
+        assert_eq!(is_enabled()?, "enabled");
+        chroot(&manager.remove(&["holdfast"]))?;
         chroot(&["rm", "/usr/bin/systemctl", "/usr/bin/systemd-sysusers"])?;
         chroot(&manager.install_file(file))?;
         chroot(&manager.remove(&["holdfast"]))?;

@@ -61,7 +61,9 @@ impl Job {
         let text = format!("[Unit]\nConditionPathExists=!{NOT_YET}\n");
         self.inputs.extend(drop_ins.iter().map(|drop_in| (drop_in.into(), text.clone())));
         let reload = words(["/usr/bin/systemctl", "daemon-reload"]);
-        self.commands.splice(0..0, [words(["/usr/bin/touch", NOT_YET]), reload.clone()]);
+        // The agent's own files are for nobody else to read, of which the service manager complains.
+        let open = [words(["/bin/chmod", "a+rX", "--"]), directories.clone(), drop_ins.clone()].concat();
+        self.commands.splice(0..0, [words(["/usr/bin/touch", NOT_YET]), open, reload.clone()]);
         self.finally.extend([
             [words(["/bin/rm", "-f", "--", NOT_YET]), drop_ins].concat(),
             [words(["/bin/rmdir", "--ignore-fail-on-non-empty", "--"]), directories].concat(),
