@@ -11,7 +11,7 @@ use minijinja::{
     value::ValueKind,
 };
 
-use super::{TemplateError, explain, meter::weigh, operators};
+use super::{TemplateError, explain, lines::Gone, meter::weigh, operators};
 
 /// The most words and signs between `{{` and `}}`, or `{%` and `%}`: minijinja's compiler goes as deep into its stack as
 /// an expression is long.
@@ -20,11 +20,9 @@ const TAG_TOKENS: usize = 500;
 /// Bytes of text that minijinja may compute while it compiles: it folds constants, and `"-" * 99999999` is one.
 const FOLDED: usize = 64 << 10;
 
-/// Jinja's syntax as configuration files want it: a line that only has a `{% %}` leaves no line behind, and the newline
-/// at the end of the file stays.
+/// Jinja's syntax, and the newline at the end of the file stays. What else goes is said by [`Gone`].
 fn syntax() -> Result<SyntaxConfig, TemplateError> {
-    let syntax =
-        SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
+    let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
     syntax.map_err(|error| explain(&error, "", None))
 }
 
@@ -39,7 +37,7 @@ pub(super) fn template(source: &str) -> Result<Instructions<'_>, TemplateError> 
     Check::default().statement(&tree)?;
     let mut generator = CodeGenerator::new("", source);
     generator.compile_stmt(&tree);
-    meter(&generator.finish().0, source)
+    meter(&generator.finish().0, source, &Gone::of(source, syntax()?))
 }
 
 /// Compiles an expression.
@@ -49,7 +47,7 @@ pub(super) fn expression(source: &str) -> Result<Instructions<'_>, TemplateError
     Check::default().expression(&tree)?;
     let mut generator = CodeGenerator::new("", source);
     generator.compile_expr(&tree);
-    meter(&generator.finish().0, source)
+    meter(&generator.finish().0, source, &Gone::of("", syntax()?))
 }
 
 /// Refuses expressions that are long enough to exhaust the stack.
@@ -329,7 +327,11 @@ fn replacement<'s>(instruction: &Instruction<'s>) -> Metered<'s> {
     }
 }
 
-fn meter<'s>(plain: &Instructions<'s>, source: &'s str) -> Result<Instructions<'s>, TemplateError> {
+fn meter<'s>(
+    plain: &Instructions<'s>,
+    source: &'s str,
+    gone: &Gone<'s>,
+) -> Result<Instructions<'s>, TemplateError> {
     let mut metered = Instructions::new("", source);
     let mut moved = Vec::new();
     let mut index = 0;
@@ -349,7 +351,7 @@ fn meter<'s>(plain: &Instructions<'s>, source: &'s str) -> Result<Instructions<'
                 add(Instruction::CallFunction(function, Some(arguments)))
             }
             Metered::Text(text) => {
-                let first = add(Instruction::LoadConst(Value::from(text)));
+                let first = add(Instruction::LoadConst(Value::from(gone.rest(text))));
                 add(Instruction::Emit);
                 first
             }

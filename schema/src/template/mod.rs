@@ -5,6 +5,7 @@
 
 mod compile;
 mod functions;
+mod lines;
 mod meter;
 mod operators;
 

@@ -84,6 +84,15 @@ fn templates_do_what_sysadmins_know() {
         ("{{ vars.ports|sort(reverse=true)|join(' ') }}", "443 80"),
         ("a\n  {% if true %}\nb\n  {% endif %}\nc\n", "a\nb\nc\n"),
         ("  {{ vars.name }}\n\n", "  shop\n\n"),
+        // A line with more than tags ends as it is written.
+        ("listen {% if true %}443{% else %}80{% endif %}\nserver\n", "listen 443\nserver\n"),
+        ("  {% if true %}a{% endif %}\nb\n", "  a\nb\n"),
+        ("{% for n in range(2) %}\n  {{ n }}{% if n %},{% endif %}\n{% endfor %}\n", "  0\n  1,\n"),
+        ("a\n  {# why #}  {% set x = 1 %}\t\r\n{# more\n lines #}\n\nb", "a\n\nb"),
+        ("a\n{% set x = [\n  1,\n] %}\n{{ x[0] }}{# one #}\nb\n", "a\n1\nb\n"),
+        ("a\n  {%- if true %} b {% endif -%}\n  c\n", "a b c\n"),
+        ("{% raw %}\n{% if %} {{ x }}\n  {% endraw %}\nb\n", "{% if %} {{ x }}\nb\n"),
+        ("{% if true %}\n\n  \n{% endif %}", "\n  \n"),
     ];
     for (source, expected) in cases {
         assert_eq!(render(source).as_deref(), Ok(expected), "{source}");
