@@ -54,8 +54,6 @@ pub struct Agent {
     swept: bool,
     /// How many trials in a row ended because of what is around them, such as a full disk.
     passing: u32,
-    /// Whether the agent before this one is being put back, which ends this one.
-    gives_way: bool,
     /// Changes that no published status has told yet.
     untold: BTreeMap<ResourceId, ResourceStatus>,
     status: Option<Status>,
@@ -125,7 +123,6 @@ impl Agent {
             pass: engine::Report::default(),
             swept: false,
             passing: 0,
-            gives_way: false,
             untold: BTreeMap::new(),
             status: None,
             push_failure: None,

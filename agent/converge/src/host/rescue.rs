@@ -24,11 +24,13 @@ const PATIENCE: Duration = Duration::from_mins(6);
 #[derive(Debug)]
 pub struct Rescue {
     patience: Cell<Duration>,
+    /// Whether it is putting the old agent back, which ends this one.
+    fired: Cell<bool>,
 }
 
 impl Default for Rescue {
     fn default() -> Self {
-        Self { patience: Cell::new(PATIENCE) }
+        Self { patience: Cell::new(PATIENCE), fired: Cell::new(false) }
     }
 }
 
@@ -43,12 +45,19 @@ impl Rescue {
         run(outside, "arm", &[PROGRAM, "arm", &seconds]).await
     }
 
+    /// Not once it was fired: this agent would take from it what it is putting back.
     pub(super) async fn disarm(&self, outside: &Outside) -> Result<(), HostError> {
+        if self.fired.get() {
+            return Ok(());
+        }
         run(outside, "disarm", &[PROGRAM, "disarm"]).await
     }
 
     pub(super) async fn fire(&self, outside: &Outside) -> Result<(), HostError> {
-        run(outside, "fire", &["/usr/bin/systemctl", "start", "--no-block", "holdfast-rescue.service"]).await
+        run(outside, "fire", &["/usr/bin/systemctl", "start", "--no-block", "holdfast-rescue.service"])
+            .await?;
+        self.fired.set(true);
+        Ok(())
     }
 }
 

@@ -185,9 +185,8 @@ impl Agent {
         let was_rescued = self.memory.store().path(RESCUED).exists();
         if undone.own && self.is_rescue_armed() && !was_rescued {
             tracing::warn!("the agent before this one is put back");
-            match self.host.fire_rescue().await {
-                Ok(()) => self.gives_way = true,
-                Err(why) => tracing::error!(code = why.code(), "{}", one_line(&why)),
+            if let Err(why) = self.host.fire_rescue().await {
+                tracing::error!(code = why.code(), "{}", one_line(&why));
             }
         } else {
             self.disarm_rescue().await;
@@ -232,9 +231,7 @@ impl Agent {
     }
 
     pub(super) async fn disarm_rescue(&self) {
-        // Who gives way would take from the rescue what it is putting back.
-        if !self.gives_way
-            && self.is_rescue_armed()
+        if self.is_rescue_armed()
             && let Err(why) = self.host.disarm_rescue().await
         {
             tracing::error!(code = why.code(), "{}", one_line(&why));
