@@ -6,7 +6,7 @@ use super::{
     build::Build,
     library::Library,
     merge::{self, Layer, Merged},
-    order::Written,
+    order::{self, Written},
 };
 use crate::{
     Facts, Problem, Resource, ResourceId, ResourceSet,
@@ -230,7 +230,7 @@ pub(crate) fn belonging(mut resource: Resource, common: &Common) -> Resource {
 
 /// What must be in order before it.
 pub(crate) fn needs(common: &Common) -> Vec<Located<ResourceId>> {
-    common.needs.iter().flat_map(|needs| needs.value.0.clone()).collect()
+    order::listed(common.needs.as_ref())
 }
 
 /// What may be done about a difference.

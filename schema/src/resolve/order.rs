@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     HostState, KindName, Problem, ResourceId, ResourceSet,
-    document::source::{Located, Span},
+    document::{
+        field::List,
+        source::{Located, Span},
+    },
     spec::Spec,
     text,
 };
@@ -40,6 +43,11 @@ pub(crate) struct Written {
     pub(crate) needs: Vec<Located<ResourceId>>,
     pub(crate) restart_on: Vec<Located<ResourceId>>,
     pub(crate) reload_on: Vec<Located<ResourceId>>,
+}
+
+/// The references in a list, if there is one.
+pub(crate) fn listed(list: Option<&Located<List<ResourceId>>>) -> Vec<Located<ResourceId>> {
+    list.map(|list| list.value.0.clone()).unwrap_or_default()
 }
 
 /// `after` waits for `before`.

@@ -47,7 +47,7 @@ pub(super) fn expression(source: &str) -> Result<Instructions<'_>, TemplateError
     Check::default().expression(&tree)?;
     let mut generator = CodeGenerator::new("", source);
     generator.compile_expr(&tree);
-    meter(&generator.finish().0, source, &Gone::of("", syntax()?))
+    meter(&generator.finish().0, source, &Gone::default())
 }
 
 /// Refuses expressions that are long enough to exhaust the stack.

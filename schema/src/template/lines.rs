@@ -8,7 +8,8 @@ use minijinja::{
     syntax::SyntaxConfig,
 };
 
-/// The bytes of a template that go, in their order.
+/// The bytes of a template that go, in their order. An expression has none.
+#[derive(Default)]
 pub(super) struct Gone<'s> {
     source: &'s str,
     ranges: Vec<Range<usize>>,

@@ -24,7 +24,9 @@ impl Told {
         let clone = LocalRepository::discover(root).ok();
         let branches = clone.as_ref().and_then(|clone| status::newest(clone).ok()).unwrap_or_default();
         let branches = status::status_branches(&branches);
-        Self { clone, branches, keys: Fleet::new(repository).status_keys() }
+        // Every host's document is read for its key, which would be for nothing.
+        let keys = if branches.is_empty() { BTreeMap::new() } else { Fleet::new(repository).status_keys() };
+        Self { clone, branches, keys }
     }
 
     /// What `host` told last, in its own name.

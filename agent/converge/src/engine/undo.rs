@@ -1,9 +1,9 @@
 //! Takes back what a journal says was changed.
 //!
 //! The same care as a pass: look, compare with what was written down, change only what differs, through [`Write`] alone. So it
-//! can be cut off anywhere and begun anew. What was not running stops first, then contents, then sources of packages and packages, then contents once
-//! more, for packages bring and take files; in the end what was running runs again, with what it read before, and after that
-//! the containers, for the engine is a unit too.
+//! can be cut off anywhere and begun anew. What was not running stops first, then contents, then sources of packages and
+//! packages, then contents once more, for packages bring and take files; in the end what was running runs again, with what it
+//! read before, and after that the containers, for the engine is a unit too.
 
 use std::collections::BTreeMap;
 

@@ -18,7 +18,10 @@ use crate::{
             Words, environment_file,
         },
     },
-    resolve::{build::Build, order::Written},
+    resolve::{
+        build::Build,
+        order::{self, Written},
+    },
     spec::{
         ContainerConfig, ContainerSpec, Device, Ensure, Healthcheck, Limits, Logging, Mount, MountSource,
         Port, Propagation, Pull, Restart, Spec, Ulimit,
@@ -196,7 +199,7 @@ impl Declared for ContainerTable {
     }
 
     fn triggers(&self, written: &mut Written) {
-        written.restart_on = self.restart_on.iter().flat_map(|list| list.value.0.clone()).collect();
+        written.restart_on = order::listed(self.restart_on.as_ref());
     }
 
     fn spec(&self, name: &ObjectName, at: Span, build: &mut Build<'_, '_>) -> Option<Spec> {

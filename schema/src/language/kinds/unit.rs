@@ -18,7 +18,10 @@ use crate::{
         common::{Body, Common, Declared},
         values::{DropInName, HttpAddress, TcpAddress},
     },
-    resolve::{build::Build, order::Written},
+    resolve::{
+        build::Build,
+        order::{self, Written},
+    },
     spec::{Ensure, Health, Probe, Spec, UnitSpec},
 };
 
@@ -71,8 +74,8 @@ impl Declared for UnitTable {
     }
 
     fn triggers(&self, written: &mut Written) {
-        written.restart_on = self.restart_on.iter().flat_map(|list| list.value.0.clone()).collect();
-        written.reload_on = self.reload_on.iter().flat_map(|list| list.value.0.clone()).collect();
+        written.restart_on = order::listed(self.restart_on.as_ref());
+        written.reload_on = order::listed(self.reload_on.as_ref());
     }
 
     fn spec(&self, name: &UnitName, at: Span, build: &mut Build<'_, '_>) -> Option<Spec> {

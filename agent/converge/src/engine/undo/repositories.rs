@@ -1,12 +1,13 @@
 //! Makes sources of packages what they were, once their files are.
 
+use holdfast_schema::{AbsolutePath, Sha256, id::RepositoryName};
+
 use super::Undo;
 use crate::{
     host::{Expected, Look, Node, PackageNow, Write},
     journal::Before,
     plan::Action,
 };
-use holdfast_schema::{AbsolutePath, Sha256, id::RepositoryName};
 
 impl<H: Write> Undo<'_, H> {
     /// Puts the keys back that rpm trusts, and fetches the lists of the sources that are back.

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, fmt::Debug, path::Path, rc::Rc};
 
+use holdfast_schema::{id::RepositoryName, spec::RepositoryPlace};
+
 use super::{
     apt::Apt,
     complaint::Complaint,
@@ -10,7 +12,6 @@ use super::{
     rpm,
 };
 use crate::host::{ConfigFile, HostError, Offered};
-use holdfast_schema::{id::RepositoryName, spec::RepositoryPlace};
 
 /// A package manager: the words in which it is asked and told, and those in which it answers. It starts nothing itself.
 pub(super) trait Manager: Debug {
