@@ -3,6 +3,7 @@
 use std::{env, time::Duration};
 
 use anyhow::{Context as _, Result};
+use nix::ifaddrs::getifaddrs;
 
 use crate::Command;
 
@@ -23,10 +24,17 @@ pub fn ensure() -> Result<()> {
         .context("no Docker daemon answers; `tests/run machine` installs and starts one")
 }
 
-/// The address of this machine as hosts see it.
+/// The address of this machine as hosts see it: that of Docker's bridge. The daemon itself does not know the gateway of a network
+/// that it has only just made, so the kernel is asked.
 pub fn gateway() -> Result<String> {
-    let format = "{{(index .IPAM.Config 0).Gateway}}";
-    Ok(docker(["network", "inspect", "bridge", "--format", format]).run()?.trim().to_owned())
+    let format = r#"{{index .Options "com.docker.network.bridge.name"}}"#;
+    let bridge = docker(["network", "inspect", "bridge", "--format", format]).run()?;
+    let mut interfaces = getifaddrs().context("list the network interfaces")?;
+    let address = interfaces.find_map(|interface| {
+        let address = interface.address.filter(|_| interface.interface_name == bridge.trim())?;
+        Some(address.as_sockaddr_in()?.ip().to_string())
+    });
+    address.with_context(|| format!("the bridge {:?} has no address", bridge.trim()))
 }
 
 /// The value of [`LABEL`] for containers of this test run: `tests/run` removes what a killed test left.

@@ -11,6 +11,9 @@ use crate::{
     site::{AGENT, Site},
 };
 
+mod culprits;
+mod storms;
+
 with_every_manager! {
     a_package_that_somebody_removed_or_moved_is_put_back,
 }
@@ -76,34 +79,6 @@ fn files_links_and_directories_come_back_whatever_way_they_were_changed() -> Res
     let history = site.host.run(&["holdfast", "history"])?;
     ensure!(history.contains("overwrote /etc/app/conf"), "{history}");
     Ok(())
-}
-
-/// Somebody in a unit of their own, who changes the file so many times, two seconds apart.
-fn meddle(host: &Host, times: u32) -> Result<()> {
-    let line = format!("for n in $(seq {times}); do echo theirs >/etc/app/conf; sleep 2; done");
-    host.run(&["systemd-run", "--quiet", "--unit=meddler", "--collect", "--wait", "sh", "-c", &line])?;
-    Ok(())
-}
-
-#[test]
-fn who_changed_a_file_is_told_and_so_is_who_fights_over_it() -> Result<()> {
-    let site = converged()?;
-    meddle(&site.host, 1)?;
-    wait::until("the status names who it was", SOON, || {
-        let told = site.resource("file:/etc/app/conf")?;
-        Ok(told.and_then(|told| told.by).is_some_and(|by| by.starts_with("sh (meddler.service, pid ")))
-    })?;
-    let history = site.host.run(&["holdfast", "history"])?;
-    ensure!(history.contains("after a change by sh (meddler.service, pid "), "{history}");
-    meddle(&site.host, 4)?;
-    wait::until("the status names who fights", SOON, || {
-        let told = site.resource("file:/etc/app/conf")?;
-        let message =
-            told.filter(|told| told.outcome == ResourceOutcome::Conflict).and_then(|told| told.message);
-        Ok(message.is_some_and(|message| message.contains("last because of sh (meddler.service, pid ")))
-    })?;
-    site.host.run(&["holdfast", "sync"])?;
-    site.host.shell(IN_ORDER).map(drop)
 }
 
 /// With the editors that people have; nano's keys are those of "save" and "quit".
@@ -244,32 +219,4 @@ fn what_drifts_while_no_agent_runs_is_repaired_at_its_start() -> Result<()> {
     site.host.shell("echo theirs >/etc/app/conf; systemctl disable --now app; rm /etc/app/link")?;
     site.host.run(&["systemctl", "start", AGENT])?;
     wait::until("it is in order again", SOON, || Ok(site.host.shell(IN_ORDER).is_ok()))
-}
-
-#[test]
-fn a_storm_costs_little_and_hides_nothing() -> Result<()> {
-    let site = converged()?;
-    let host = &site.host;
-    // The time that the agent has had a processor, in milliseconds: see proc_pid_schedstat(5).
-    let spent = || -> Result<u64> {
-        let pid = host.property(AGENT, "MainPID")?;
-        let spent = host.read_file(&format!("/proc/{pid}/schedstat"))?;
-        Ok(spent.split(' ').next().unwrap_or_default().parse::<u64>()? / 1_000_000)
-    };
-    let before = spent()?;
-    host.shell(
-        "for n in $(seq 5000); do echo x >/etc/app/$n; done; for n in $(seq 500); do \
-                printf '[Service]\\nExecStart=/bin/true\\n' >/etc/systemd/system/storm-$n.service; done; \
-                systemctl daemon-reload; systemctl daemon-reload",
-    )?;
-    host.shell("echo theirs >/etc/app/conf")?;
-    wait::until("it is in order again", SOON, || Ok(host.shell(IN_ORDER).is_ok()))?;
-    std::thread::sleep(Duration::from_secs(2));
-    let after = spent()?;
-    println!("a storm of 5,500 files and two reloads cost {} ms", after - before);
-    ensure!(site.status()?.result == PassResult::Converged);
-    let journal = host.journal(AGENT)?;
-    // It was made once and repaired once.
-    ensure!(journal.matches("file:/etc/app/conf changed").count() == 2, "{journal}");
-    Ok(())
 }

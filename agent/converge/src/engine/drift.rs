@@ -1,6 +1,6 @@
 //! What has to be watched for a state to be kept up, and which resources a change concerns. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use holdfast_schema::{
     AbsolutePath, HostState, ResourceId,
@@ -9,7 +9,7 @@ use holdfast_schema::{
 
 use crate::host::{
     logins,
-    watch::{Culprit, Interest, Touched, Watched},
+    watch::{Interest, Touched, Watched},
 };
 
 /// The files that say which number an account has: see passwd(5) and group(5).
@@ -58,7 +58,7 @@ pub fn watched(state: &HostState) -> Watched {
     watched
 }
 
-/// The resources that have to be looked at because of a change, with the units that watch them.
+/// The resources that have to be looked at because of a change, with the units that watch them, and what those watch.
 pub fn concerned(state: &HostState, touched: &Touched) -> BTreeSet<ResourceId> {
     if touched.everything {
         return state.resources.keys().cloned().collect();
@@ -103,39 +103,35 @@ pub fn concerned(state: &HostState, touched: &Touched) -> BTreeSet<ResourceId> {
             .map(|(id, _)| id.clone())
             .collect();
         if watching.is_empty() {
-            return concerned;
+            break;
         }
         concerned.extend(watching);
     }
-}
-
-/// Who changed each of these resources, where a change tells.
-pub fn culprits(
-    state: &HostState,
-    concerned: &BTreeSet<ResourceId>,
-    touched: &Touched,
-) -> BTreeMap<ResourceId, Culprit> {
-    let of = |id: &ResourceId| {
-        let spec = &state.resources.get(id)?.spec;
-        let is_at = |path: &AbsolutePath| {
-            let mut above = std::iter::successors(Some(path.clone()), AbsolutePath::parent);
-            above.find_map(|path| touched.by.get(&path))
-        };
-        let mut found = paths(spec).iter().find_map(is_at);
-        if let (Spec::Directory(directory), None) = (spec, found) {
-            let mut inside =
-                touched.by.iter().filter(|(path, _)| path.directory() == directory.path.as_str());
-            found = inside.next().map(|(_, by)| by).filter(|_| directory.purge);
-        }
-        Some((id.clone(), found?.clone()))
-    };
-    concerned.iter().filter_map(of).collect()
+    // A unit is not restarted with what drifted a moment ago, which is told a moment later.
+    let inputs: Vec<ResourceId> = state
+        .resources
+        .iter()
+        .filter(|(id, _)| concerned.contains(*id))
+        .flat_map(|(_, resource)| inputs(&resource.spec))
+        .filter(|input| state.resources.contains_key(*input))
+        .cloned()
+        .collect();
+    concerned.extend(inputs);
+    concerned
 }
 
 /// Whether a unit restarts or reloads because of one of these.
 fn watches(spec: &Spec, changed: &BTreeSet<ResourceId>) -> bool {
-    let Spec::Unit(unit) = spec else { return false };
-    unit.restart_on.iter().chain(&unit.reload_on).any(|input| changed.contains(input))
+    inputs(spec).any(|input| changed.contains(input))
+}
+
+/// What a unit restarts or reloads because of.
+fn inputs(spec: &Spec) -> impl Iterator<Item = &ResourceId> {
+    let unit = match spec {
+        Spec::Unit(unit) => Some(unit),
+        _ => None,
+    };
+    unit.into_iter().flat_map(|unit| unit.restart_on.iter().chain(&unit.reload_on))
 }
 
 /// Whether rpm, in the database of its packages, keeps keys for it.
@@ -148,7 +144,7 @@ fn has_keys_of_rpm(spec: &Spec) -> bool {
 }
 
 /// Every path that a resource is about, whether something should be there or not.
-fn paths(spec: &Spec) -> Vec<AbsolutePath> {
+pub(super) fn paths(spec: &Spec) -> Vec<AbsolutePath> {
     match spec {
         Spec::Registry(_) => logins::PATH.parse().into_iter().collect(),
         spec => spec.paths(),

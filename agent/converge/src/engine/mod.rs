@@ -30,6 +30,7 @@ use crate::{
 };
 
 mod barrier;
+mod culprits;
 mod drift;
 mod dry;
 mod failure;
@@ -44,7 +45,8 @@ mod stop;
 mod undo;
 mod work;
 
-pub use drift::{concerned, culprits, watched};
+pub use culprits::culprits;
+pub use drift::{concerned, watched};
 pub use dry::plan;
 pub use failure::{CODES, Failure};
 pub use outcome::{Outcome, Report};

@@ -159,7 +159,8 @@ impl LocalHost {
 
     /// What listens for changes of this host; a `witness` tells who made them.
     pub fn watch(&self, witness: Option<Witness>) -> Result<Watch, HostError> {
-        Watch::new(Rc::clone(&self.read.files), self.read.machine.is_some(), witness)
+        let packages = self.read.machine.as_ref().map(|machine| Rc::clone(&machine.packages));
+        Watch::new(Rc::clone(&self.read.files), packages, witness)
     }
 
     /// The same, with the Docker engine of the machine that runs the tests.

@@ -121,7 +121,7 @@ impl Agent {
         loop {
             let touched = tokio::select! {
                 done = &mut waited_for => return done,
-                touched = self.drifted() => touched,
+                touched = Box::pin(self.drifted()) => touched,
             };
             let stop = self.vigil.stop.clone();
             Box::pin(self.mend(&touched, &stop)).await;

@@ -6,7 +6,7 @@ use holdfast_schema::spec::Ensure;
 
 use crate::{
     engine::{Outcome, Report, concerned, culprits, watched},
-    host::watch::{Culprit, Interest, Touched},
+    host::watch::{Command, Culprit, Interest, Run, Touched},
     testing::{AsSpec as _, Scene, id, path},
 };
 
@@ -57,7 +57,10 @@ fn a_change_concerns_what_lies_there_and_what_watches_it() {
     assert_eq!(names(&touched(&["/srv/gone/file"])), ["file:/srv/gone/file"]);
     assert_eq!(names(&touched(&["/var/lib/pure/stranger"])), ["directory:/var/lib/pure"]);
     assert_eq!(names(&touched(&["/var/lib/app/theirs"])), Vec::<String>::new());
-    assert_eq!(names(&touched(&["/etc/systemd/system/app.service"])), ["unit:app.service"]);
+    assert_eq!(
+        names(&touched(&["/etc/systemd/system/app.service"])),
+        ["file:/etc/app/conf", "unit:app.service"]
+    );
     assert_eq!(names(&touched(&["/etc/systemd/system/other.service"])), ["unit:other.service"], "a mask");
     let accounts = names(&touched(&["/etc/group"]));
     assert_eq!(accounts.len(), 6, "{accounts:?}");
@@ -84,11 +87,67 @@ fn who_changed_a_path_changed_the_resources_there() {
 }
 
 #[test]
+fn who_named_a_thing_in_a_command_that_changes_it_changed_it() {
+    let by = |program: &str| Culprit { program: program.to_owned(), pid: 7, user: None, unit: None };
+    let told = |line: &str| -> Vec<String> {
+        let mut words = line.split(' ').map(str::to_owned);
+        let (command, program) = match words.next().as_deref() {
+            Some("systemctl") => (Command::Systemctl, by("systemctl")),
+            _ => (Command::Docker, by("docker")),
+        };
+        let runs = vec![Run { command, words: words.collect(), by: program }];
+        let touched = Touched { runs, docker: true, all_units: true, ..Touched::default() };
+        let state = scene().state;
+        let culprits = culprits(&state, &concerned(&state, &touched), &touched);
+        culprits.keys().map(ToString::to_string).collect()
+    };
+    let app = ["unit:app.service"];
+    assert_eq!(told("systemctl stop app"), app);
+    assert_eq!(told("systemctl --now disable app.service other"), ["unit:app.service", "unit:other.service"]);
+    assert_eq!(told("docker rm -f shop"), ["container:shop"]);
+    assert_eq!(told("docker network disconnect front shop"), ["network:front", "container:shop"]);
+    for nobodys in [
+        "systemctl status app",
+        "systemctl stop application",
+        "systemctl restart shop",
+        "docker logs shop",
+        "docker restart app.service",
+        "docker stop sho",
+        "docker stop ",
+    ] {
+        assert_eq!(told(nobodys), Vec::<String>::new(), "{nobodys}");
+    }
+
+    let mut scene = Scene::new();
+    scene.container("shop-web-1", "shop:1");
+    let runs = |line: &str| {
+        let words = line.split(' ').map(str::to_owned).collect();
+        let runs = vec![Run { command: Command::Docker, words, by: by("docker") }];
+        let touched = Touched { runs, docker: true, ..Touched::default() };
+        culprits(&scene.state, &concerned(&scene.state, &touched), &touched).len()
+    };
+    assert_eq!((runs("compose -p shop down"), runs("compose -p sho down"), runs("stop shop")), (1, 0, 0));
+}
+
+#[test]
+fn who_was_at_work_on_packages_changed_them() {
+    let apt = Culprit { program: "apt-get".to_owned(), pid: 7, user: Some("alice".to_owned()), unit: None };
+    let touched = Touched { packages: true, packages_by: Some(apt.clone()), ..Touched::default() };
+    let state = scene().state;
+    let culprits = culprits(&state, &concerned(&state, &touched), &touched);
+    assert_eq!(culprits, [(id("package:app"), apt)].into());
+}
+
+#[test]
 fn units_packages_and_all() {
     let unit = Touched { units: ["other.service".parse().unwrap()].into(), ..Touched::default() };
     assert_eq!(names(&unit), ["unit:other.service"]);
     let units = Touched { all_units: true, ..Touched::default() };
-    assert_eq!(names(&units), ["unit:app.service", "unit:other.service"]);
+    assert_eq!(
+        names(&units),
+        ["file:/etc/app/conf", "unit:app.service", "unit:other.service"],
+        "what is read"
+    );
     assert_eq!(names(&Touched { packages: true, ..Touched::default() }), ["package:app"]);
     assert_eq!(names(&Touched { docker: true, ..Touched::default() }), ["network:front", "container:shop"]);
     assert!(watched(&scene().state).docker);

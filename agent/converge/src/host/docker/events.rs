@@ -1,6 +1,10 @@
 //! Listens to the engine's events.
 
-use std::{collections::VecDeque, path::Path, pin::Pin};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::Path,
+    pin::Pin,
+};
 
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -29,6 +33,8 @@ pub(in crate::host) struct Events {
     stream: Option<Stream>,
     /// The ids of containers that ended, and were not heard of since.
     ended: VecDeque<String>,
+    /// The names of what the last events were about, by id.
+    names: BTreeMap<String, String>,
     /// Waits until the engine is done with the first of them.
     ending: Option<Ending>,
     /// Not before this is the engine tried again.
@@ -70,6 +76,11 @@ impl Events {
         }
     }
 
+    /// The names of what the events since the last call were about, by id.
+    pub(in crate::host) fn names(&mut self) -> BTreeMap<String, String> {
+        std::mem::take(&mut self.names)
+    }
+
     /// Waits until something may have changed: also when nobody had listened for a while. Dropping the future loses nothing.
     pub(in crate::host) async fn next(&mut self) -> Heard {
         if !self.wanted {
@@ -95,6 +106,7 @@ impl Events {
                 let Some(text) = frame.data_ref() else { continue };
                 let told = told(&mut stream.begun, text);
                 self.ended.extend(told.ended);
+                self.names.extend(told.names);
                 if told.more {
                     return Heard::Change;
                 }
@@ -141,6 +153,8 @@ async fn ending(ending: &mut Option<Ending>, ended: &VecDeque<String>) {
 struct Told {
     /// The ids of containers that ended.
     ended: Vec<String>,
+    /// The names of what they are about, by id.
+    names: BTreeMap<String, String>,
     /// Whether anything else changed.
     more: bool,
 }
@@ -154,18 +168,31 @@ fn told(begun: &mut Vec<u8>, text: &[u8]) -> Told {
         actor: Actor,
     }
     #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
     struct Actor {
         #[serde(rename = "ID")]
         id: String,
+        #[serde(default)]
+        attributes: Attributes,
+    }
+    #[derive(Default, Deserialize)]
+    struct Attributes {
+        name: Option<String>,
     }
     begun.extend_from_slice(text);
     let whole = begun.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let lines: Vec<u8> = begun.drain(..whole).collect();
     let mut told = Told::default();
     for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        match serde_json::from_slice::<Event>(line) {
-            Ok(event) if event.action == "die" => told.ended.push(event.actor.id),
-            Ok(_) | Err(_) => told.more = true,
+        let Ok(Event { action, actor: Actor { id, attributes } }) = serde_json::from_slice(line) else {
+            told.more = true;
+            continue;
+        };
+        told.names.extend(attributes.name.map(|name| (id.clone(), name)));
+        if action == "die" {
+            told.ended.push(id);
+        } else {
+            told.more = true;
         }
     }
     told

@@ -175,7 +175,7 @@ impl Manager for Apt {
         Job::after(Some(fetch), words(["/usr/bin/apt-get", "--quiet", "indextargets", "--format", "x"]))
     }
 
-    fn holder(&self) -> Result<Option<String>, HostError> {
+    fn holder(&self) -> Result<Option<i32>, HostError> {
         lock::holder(LOCKS.map(|lock| self.dpkg.join(lock)).iter().map(PathBuf::as_path))
     }
 

@@ -289,7 +289,9 @@ impl Installer {
             return Err(HostError::Busy { what: self.earlier(manager) });
         }
         match manager.holder()? {
-            Some(holder) => Err(HostError::Busy { what: format!("{}, held by {holder}", manager.lock()) }),
+            Some(holder) => {
+                Err(HostError::Busy { what: format!("{}, held by {}", manager.lock(), lock::name(holder)) })
+            }
             None => Ok(()),
         }
     }

@@ -11,11 +11,12 @@ use nix::{
 
 use crate::host::HostError;
 
-/// The process that holds one of these locks, in words such as `apt-get (pid 812)`. Nothing is locked by asking.
-pub(super) fn holder<'a>(locks: impl IntoIterator<Item = &'a Path>) -> Result<Option<String>, HostError> {
+/// The pid of the process that holds one of these locks, see `F_GETLK` in fcntl(2); 0 if it is in another pid namespace.
+/// Nothing is locked by asking.
+pub(super) fn holder<'a>(locks: impl IntoIterator<Item = &'a Path>) -> Result<Option<i32>, HostError> {
     for path in locks {
         match holder_of(path) {
-            Ok(Some(pid)) => return Ok(Some(name(pid))),
+            Ok(Some(pid)) => return Ok(Some(pid)),
             Ok(None) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(source) => {
@@ -27,12 +28,11 @@ pub(super) fn holder<'a>(locks: impl IntoIterator<Item = &'a Path>) -> Result<Op
 }
 
 /// The process that wrote its pid into one of these files and still runs.
-pub(super) fn writer<'a>(files: impl IntoIterator<Item = &'a Path>) -> Option<String> {
+pub(super) fn writer<'a>(files: impl IntoIterator<Item = &'a Path>) -> Option<i32> {
     let pids = files.into_iter().filter_map(|file| fs::read_to_string(file).ok()?.trim().parse::<i32>().ok());
-    pids.filter(|pid| *pid > 0).find(|pid| Path::new(&format!("/proc/{pid}")).exists()).map(name)
+    pids.filter(|pid| *pid > 0).find(|pid| Path::new(&format!("/proc/{pid}")).exists())
 }
 
-/// The pid of the process that holds a lock on `path`, see `F_GETLK` in fcntl(2); 0 if it is in another pid namespace.
 fn holder_of(path: &Path) -> io::Result<Option<i32>> {
     let file = File::open(path)?;
     let mut lock = whole_file();
@@ -51,7 +51,7 @@ pub(super) fn whole_file() -> libc::flock {
     }
 }
 
-/// A process in words.
+/// A process in words, such as `apt-get (pid 812)`.
 pub(super) fn name(pid: i32) -> String {
     let Ok(known) = fs::read_to_string(format!("/proc/{pid}/comm")) else {
         return if pid > 0 {

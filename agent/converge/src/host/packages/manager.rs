@@ -69,8 +69,8 @@ pub(super) trait Manager: Debug {
     /// Fetches the lists of one source, whatever of them was kept, and fails if they cannot be taken.
     fn fetch(&self, repository: &RepositoryName) -> Job;
 
-    /// The process that holds a lock, in words such as `dnf (pid 812)`. Nothing is locked by asking.
-    fn holder(&self) -> Result<Option<String>, HostError>;
+    /// The pid of the process that holds a lock; 0 if it is in another pid namespace. Nothing is locked by asking.
+    fn holder(&self) -> Result<Option<i32>, HostError>;
 
     /// Every complaint in what its programs said, in their order.
     fn complaints(&self, said: &str) -> Vec<Complaint>;

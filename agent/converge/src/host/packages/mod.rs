@@ -94,6 +94,11 @@ impl Packages {
         Ok(self.manager()?.program())
     }
 
+    /// The pid of the process that has packages locked, if that is known.
+    pub(super) fn at_work(&self) -> Option<u32> {
+        self.manager().ok()?.holder().ok()??.try_into().ok()
+    }
+
     /// Where they look for sources.
     pub(super) fn repository_place(&self) -> Result<RepositoryPlace, HostError> {
         Ok(self.manager()?.place())

@@ -138,7 +138,7 @@ impl Rpm {
         Ok((age > SETTLED).then_some(stamp))
     }
 
-    fn holder(&self) -> Result<Option<String>, HostError> {
+    fn holder(&self) -> Result<Option<i32>, HostError> {
         if let Some(writer) = lock::writer(PID_FILES.map(Path::new)) {
             return Ok(Some(writer));
         }

@@ -6,6 +6,9 @@ use std::{fmt, fs, os::unix::fs::MetadataExt as _};
 /// Nobody logged in to start it: see `proc_pid_loginuid(5)`.
 const NO_LOGIN: u32 = u32::MAX;
 
+/// How the names of the units begin in which this agent works, and has others work for it.
+const OURS: &str = "holdfast-";
+
 /// Who changed something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Culprit {
@@ -20,15 +23,28 @@ pub struct Culprit {
 }
 
 impl Culprit {
-    /// Asks the kernel; `None` if the process is gone.
+    /// Asks the kernel; `None` if the process is gone, or works for this agent.
     pub(super) fn of(pid: u32) -> Option<Self> {
         let read = |what: &str| fs::read_to_string(format!("/proc/{pid}/{what}")).ok();
-        let program = read("comm")?.trim_end().to_owned();
+        let program = Self::program_of(pid)?;
         let login = read("loginuid").and_then(|uid| uid.trim().parse().ok()).filter(|uid| *uid != NO_LOGIN);
         let works_as = || fs::metadata(format!("/proc/{pid}")).ok().map(|process| process.uid());
         let user = login.or_else(|| works_as().filter(|uid| *uid != 0)).map(name_of);
         let unit = read("cgroup").and_then(|groups| unit_in(&groups));
-        Some(Self { program, pid, user, unit })
+        let is_ours = unit.as_ref().is_some_and(|unit| unit.starts_with(OURS));
+        (!is_ours).then_some(Self { program, pid, user, unit })
+    }
+
+    /// The name of a process; `None` if it is gone.
+    pub(super) fn program_of(pid: u32) -> Option<String> {
+        Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())
+    }
+
+    /// What a process was told when it began, without its own name.
+    pub(super) fn words_of(pid: u32) -> Vec<String> {
+        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words = words.split(|byte| *byte == 0).skip(1);
+        words.map(|word| String::from_utf8_lossy(word).into_owned()).collect()
     }
 }
 

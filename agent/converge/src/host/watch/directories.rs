@@ -18,7 +18,7 @@ use nix::errno::Errno;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use tokio::io::unix::AsyncFd;
 
-use super::{Culprit, Interest, Witness, registered};
+use super::{Culprit, Interest, registered, witness::Changes};
 use crate::host::files::Files;
 
 const ITSELF: WatchFlags = WatchFlags::DELETE_SELF.union(WatchFlags::MOVE_SELF).union(WatchFlags::ATTRIB);
@@ -79,11 +79,11 @@ pub(super) struct Directories {
     /// The paths of each watch: the same directory may be reached in several ways.
     paths: HashMap<Number, Vec<String>>,
     /// Who changes what, if the kernel tells.
-    witness: Option<Witness>,
+    witness: Option<Changes>,
 }
 
 impl Directories {
-    pub(super) fn new(files: Rc<Files>, witness: Option<Witness>) -> io::Result<Self> {
+    pub(super) fn new(files: Rc<Files>, witness: Option<Changes>) -> io::Result<Self> {
         let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
         Ok(Self {
             inotify: registered::register(inotify, tokio::io::Interest::READABLE)?,
@@ -156,7 +156,7 @@ impl Directories {
         while let Ok(event) = reader.next() {
             events.push(Event::from(&event));
         }
-        if let Some(witness) = &self.witness {
+        if let Some(witness) = &mut self.witness {
             let told = witness.testimony();
             changed.by = told.into_iter().filter_map(|(path, by)| Some((path.parse().ok()?, by))).collect();
         }

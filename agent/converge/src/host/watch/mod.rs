@@ -17,37 +17,26 @@ use super::{
     HostError,
     docker::{Events, Heard},
     files::Files,
+    packages::Packages,
     systemd::{Signal, Signals},
 };
 
 mod culprit;
 mod directories;
 mod mounts;
+mod packages;
 mod witness;
 
 pub use culprit::Culprit;
 use directories::Directories;
 pub use directories::Unwatched;
 use mounts::Mounts;
-pub use witness::Witness;
+use packages::Database;
+use witness::Runs;
+pub use witness::{Command, Run, Witness};
 
 /// A burst of changes is told when it has lasted this long: an editor writes, renames and sets modes in one go.
 const BURST: Duration = Duration::from_millis(15);
-
-/// The package manager writes its database many times in one run: it is told once this has been quiet for so long.
-const PACKAGES_QUIET: Duration = Duration::from_secs(1);
-
-/// Where package managers keep their databases, and the file in it that every change writes: dpkg's, and rpm's by age of the
-/// distribution and by format.
-const PACKAGES: [(&str, &str); 7] = [
-    ("/var/lib/dpkg", "status"),
-    ("/usr/lib/sysimage/rpm", "rpmdb.sqlite"),
-    ("/usr/lib/sysimage/rpm", "Packages.db"),
-    ("/usr/lib/sysimage/rpm", "Packages"),
-    ("/var/lib/rpm", "rpmdb.sqlite"),
-    ("/var/lib/rpm", "Packages.db"),
-    ("/var/lib/rpm", "Packages"),
-];
 
 /// When what the Docker engine keeps is looked at once more after a container ended: not every engine lets nobody at a container
 /// while it cleans up after it.
@@ -90,6 +79,10 @@ pub struct Touched {
     pub paths: BTreeSet<AbsolutePath>,
     /// Who touched a path last, where that is known.
     pub by: BTreeMap<AbsolutePath, Culprit>,
+    /// Who was at work on packages, where that is known.
+    pub packages_by: Option<Culprit>,
+    /// What was done with commands of late that may be why units and what the Docker engine keeps changed.
+    pub runs: Vec<Run>,
     /// Units.
     pub units: BTreeSet<UnitName>,
     /// Any unit: unit files were changed or read again, or nobody listened for a while.
@@ -120,8 +113,6 @@ pub struct Watch {
     pending: Touched,
     /// When what is pending is told.
     due: Option<Instant>,
-    /// When a change of the package database is told.
-    packages_due: Option<Instant>,
     /// When what the Docker engine keeps is looked at again.
     docker_due: Option<Instant>,
     /// When the last burst was told, until somebody asks for the next one.
@@ -134,28 +125,79 @@ struct Machine {
     mounts: Mounts,
     signals: Signals,
     docker: Box<Events>,
+    packages: Database,
+    /// Who runs commands, if the kernel tells.
+    runs: Option<Runs>,
+}
+
+/// What one of them tells.
+enum FromMachine {
+    Mounts(BTreeSet<AbsolutePath>),
+    Unit(Signal),
+    Docker(Heard),
+    /// A change of packages is to be told now.
+    Packages,
+}
+
+impl Machine {
+    /// Waits until one of them tells something. Dropping the future loses nothing.
+    async fn next(&mut self) -> FromMachine {
+        tokio::select! {
+            changed = self.mounts.next() => FromMachine::Mounts(changed),
+            signal = self.signals.next() => FromMachine::Unit(signal),
+            heard = self.docker.next() => FromMachine::Docker(heard),
+            () = self.packages.next() => FromMachine::Packages,
+            never = or_never(self.runs.as_mut().map(Runs::follow)) => match never {},
+        }
+    }
+
+    /// Adds to what is told that packages changed, if that is to be told now, and who did what with commands.
+    fn testify(&mut self, touched: &mut Touched) {
+        self.packages.testify(touched);
+        if (touched.all_units || touched.docker || !touched.units.is_empty())
+            && let Some(runs) = &mut self.runs
+        {
+            touched.runs = runs.testimony();
+        }
+        if touched.docker {
+            let names = self.docker.names();
+            let of_docker = touched.runs.iter_mut().filter(|run| run.command == Command::Docker);
+            for word in of_docker.flat_map(|run| &mut run.words).filter(|word| is_id(word)) {
+                if let Some(name) =
+                    names.iter().find_map(|(id, name)| id.starts_with(&**word).then_some(name))
+                {
+                    word.clone_from(name);
+                }
+            }
+        }
+    }
 }
 
 impl Watch {
     /// Listens to nothing yet.
-    pub(super) fn new(files: Rc<Files>, machine: bool, witness: Option<Witness>) -> Result<Self, HostError> {
+    pub(super) fn new(
+        files: Rc<Files>,
+        packages: Option<Rc<Packages>>,
+        witness: Option<Witness>,
+    ) -> Result<Self, HostError> {
         let watching = |source| HostError::Io { tried: "watch for changes".to_owned(), source };
-        let machine = if machine {
-            Some(Machine {
+        let (changes, runs) = witness.map(|Witness { changes, runs }| (changes, runs)).unzip();
+        let machine = match packages {
+            Some(packages) => Some(Machine {
                 mounts: Mounts::new().map_err(watching)?,
                 signals: Signals::default(),
                 docker: Box::default(),
-            })
-        } else {
-            None
+                packages: Database::new(packages),
+                runs: runs.map(Runs::new).transpose().map_err(watching)?,
+            }),
+            None => None,
         };
         Ok(Self {
-            directories: Directories::new(files, witness).map_err(watching)?,
+            directories: Directories::new(files, changes).map_err(watching)?,
             machine,
             watched: Watched::default(),
             pending: Touched::default(),
             due: None,
-            packages_due: None,
             docker_due: None,
             told: None,
             not_before: Instant::now(),
@@ -167,11 +209,11 @@ impl Watch {
         let mut directories = watched.directories.clone();
         if self.machine.is_some() {
             if watched.packages {
-                for (directory, file) in PACKAGES {
-                    if self.directories.names_in(directory).any(|name| name == file) {
-                        directories.insert(directory.to_owned(), Interest::Entries);
-                    }
-                }
+                let has = |directory: &str, file: &str| {
+                    self.directories.names_in(directory).any(|name| name == file)
+                };
+                let databases = Database::directories(has).into_iter();
+                directories.extend(databases.map(|directory| (directory.to_owned(), Interest::Entries)));
             }
             if !watched.units.is_empty() {
                 directories.insert(UNIT_FILES.to_owned(), Interest::Entries);
@@ -183,6 +225,12 @@ impl Watch {
         if let Some(machine) = &mut self.machine {
             machine.signals.set(&watched.units);
             machine.docker.set(watched.docker);
+            if let Some(runs) = &machine.runs {
+                runs.set(|command| match command {
+                    Command::Systemctl => !watched.units.is_empty(),
+                    Command::Docker => watched.docker,
+                });
+            }
         }
         self.watched = watched;
         self.directories.set(directories)
@@ -197,24 +245,12 @@ impl Watch {
         }
         loop {
             let due = self.due.map(|due| due.max(self.not_before));
-            let due = [due, self.packages_due, self.docker_due].into_iter().flatten().min();
-            let (mounts, signals, docker) = match &mut self.machine {
-                Some(Machine { mounts, signals, docker }) => (Some(mounts), Some(signals), Some(docker)),
-                None => (None, None, None),
-            };
+            let due = [due, self.docker_due].into_iter().flatten().min();
             tokio::select! {
                 () = until(due) => {}
                 // A storm is not followed word by word: what the kernel has queued is read when it is due.
                 changed = self.directories.next(), if self.due.is_none() => self.note_paths(changed),
-                signal = or_never(signals.map(Signals::next)) => self.note_signal(signal),
-                changed = or_never(mounts.map(Mounts::next)) => self.note_mounts(&changed),
-                heard = or_never(docker.map(|docker| docker.next())) => {
-                    self.pending.docker = true;
-                    self.is_due_in_a_burst();
-                    if heard == Heard::End {
-                        self.docker_due = Some(Instant::now() + DOCKER_AGAIN);
-                    }
-                }
+                heard = or_never(self.machine.as_mut().map(Machine::next)) => self.note(heard),
             }
             let now = Instant::now();
             if self.docker_due.is_some_and(|due| due <= now) {
@@ -222,23 +258,19 @@ impl Watch {
                 self.pending.docker = true;
                 self.is_due_in_a_burst();
             }
-            let ready = self.due.is_some_and(|due| due.max(self.not_before) <= now);
-            if ready {
+            let mut touched = Touched::default();
+            if self.due.is_some_and(|due| due.max(self.not_before) <= now) {
                 let changed = self.directories.drain();
                 self.note_paths(changed);
                 self.due = None;
+                touched = std::mem::take(&mut self.pending);
             }
-            let packages = self.packages_due.is_some_and(|due| due <= now);
-            if packages {
-                self.packages_due = None;
+            if let Some(machine) = &mut self.machine {
+                machine.testify(&mut touched);
             }
-            if ready || packages {
-                let mut touched = if ready { std::mem::take(&mut self.pending) } else { Touched::default() };
-                touched.packages = packages;
-                if !touched.is_empty() {
-                    self.told = Some(now);
-                    return touched;
-                }
+            if !touched.is_empty() {
+                self.told = Some(now);
+                return touched;
             }
         }
     }
@@ -260,12 +292,8 @@ impl Watch {
     }
 
     fn note_path(&mut self, path: AbsolutePath) {
-        if self.machine.is_some() {
-            let is = |(directory, file): &(&str, &str)| {
-                path.as_str().strip_prefix(directory).and_then(|rest| rest.strip_prefix('/')) == Some(file)
-            };
-            if self.watched.packages && PACKAGES.iter().any(is) {
-                self.packages_due = Some(Instant::now() + PACKAGES_QUIET);
+        if let Some(machine) = &mut self.machine {
+            if self.watched.packages && machine.packages.note(path.as_str()) {
                 return;
             }
             let inside = path.as_str().strip_prefix(UNIT_FILES).and_then(|rest| rest.strip_prefix('/'));
@@ -279,10 +307,18 @@ impl Watch {
         self.is_due_in_a_burst();
     }
 
-    fn note_signal(&mut self, signal: Signal) {
-        match signal {
-            Signal::Unit(unit) => drop(self.pending.units.insert(unit)),
-            Signal::AnyUnit => self.pending.all_units = true,
+    fn note(&mut self, heard: FromMachine) {
+        match heard {
+            FromMachine::Unit(Signal::Unit(unit)) => drop(self.pending.units.insert(unit)),
+            FromMachine::Unit(Signal::AnyUnit) => self.pending.all_units = true,
+            FromMachine::Mounts(changed) => return self.note_mounts(&changed),
+            FromMachine::Docker(heard) => {
+                self.pending.docker = true;
+                if heard == Heard::End {
+                    self.docker_due = Some(Instant::now() + DOCKER_AGAIN);
+                }
+            }
+            FromMachine::Packages => return,
         }
         self.is_due_in_a_burst();
     }
@@ -295,6 +331,11 @@ impl Watch {
             }
         }
     }
+}
+
+/// Whether a word may be one of Docker's ids, or the beginning of one that its lists show.
+fn is_id(word: &str) -> bool {
+    word.len() >= 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Whether a directory of unit files is one that enables units, see systemd.unit(5).

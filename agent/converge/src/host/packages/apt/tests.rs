@@ -311,7 +311,7 @@ fn the_holder_of_a_lock_is_named() {
         .unwrap();
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();
     lines.map(Result::unwrap).find(|line| line.ends_with("locked")).unwrap();
-    let holder = dpkg.apt().holder().unwrap().unwrap();
+    let holder = lock::name(dpkg.apt().holder().unwrap().unwrap());
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
     let program = program.file_name().unwrap().to_str().unwrap();

@@ -197,7 +197,7 @@ impl Manager for Dnf {
         Job::after(super::remove(kept), fetch)
     }
 
-    fn holder(&self) -> Result<Option<String>, HostError> {
+    fn holder(&self) -> Result<Option<i32>, HostError> {
         self.rpm.holder()
     }
 

@@ -136,7 +136,7 @@ impl Manager for Zypper {
         Job::of(zypper(&["refresh", "--force", "--", repository.as_str()]))
     }
 
-    fn holder(&self) -> Result<Option<String>, HostError> {
+    fn holder(&self) -> Result<Option<i32>, HostError> {
         self.rpm.holder()
     }
 
