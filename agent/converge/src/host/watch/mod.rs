@@ -13,16 +13,11 @@ use std::{
 use holdfast_schema::{AbsolutePath, UnitName, spec::UNIT_FILES};
 use tokio::time::{Instant, sleep_until};
 
-use super::{
-    HostError,
-    docker::{Events, Heard},
-    files::Files,
-    packages::Packages,
-    systemd::{Signal, Signals},
-};
+use super::{HostError, docker::Heard, files::Files, packages::Packages, systemd::Signal};
 
 mod culprit;
 mod directories;
+mod machine;
 mod mounts;
 mod packages;
 mod witness;
@@ -30,9 +25,8 @@ mod witness;
 pub use culprit::Culprit;
 use directories::Directories;
 pub use directories::Unwatched;
-use mounts::Mounts;
+use machine::{FromMachine, Machine};
 use packages::Database;
-use witness::Runs;
 pub use witness::{Command, Run, Witness};
 
 /// A burst of changes is told when it has lasted this long: an editor writes, renames and sets modes in one go.
@@ -120,59 +114,6 @@ pub struct Watch {
     not_before: Instant,
 }
 
-#[derive(Debug)]
-struct Machine {
-    mounts: Mounts,
-    signals: Signals,
-    docker: Box<Events>,
-    packages: Database,
-    /// Who runs commands, if the kernel tells.
-    runs: Option<Runs>,
-}
-
-/// What one of them tells.
-enum FromMachine {
-    Mounts(BTreeSet<AbsolutePath>),
-    Unit(Signal),
-    Docker(Heard),
-    /// A change of packages is to be told now.
-    Packages,
-}
-
-impl Machine {
-    /// Waits until one of them tells something. Dropping the future loses nothing.
-    async fn next(&mut self) -> FromMachine {
-        tokio::select! {
-            changed = self.mounts.next() => FromMachine::Mounts(changed),
-            signal = self.signals.next() => FromMachine::Unit(signal),
-            heard = self.docker.next() => FromMachine::Docker(heard),
-            () = self.packages.next() => FromMachine::Packages,
-            never = or_never(self.runs.as_mut().map(Runs::follow)) => match never {},
-        }
-    }
-
-    /// Adds to what is told that packages changed, if that is to be told now, and who did what with commands.
-    fn testify(&mut self, touched: &mut Touched) {
-        self.packages.testify(touched);
-        if (touched.all_units || touched.docker || !touched.units.is_empty())
-            && let Some(runs) = &mut self.runs
-        {
-            touched.runs = runs.testimony();
-        }
-        if touched.docker {
-            let names = self.docker.names();
-            let of_docker = touched.runs.iter_mut().filter(|run| run.command == Command::Docker);
-            for word in of_docker.flat_map(|run| &mut run.words).filter(|word| is_id(word)) {
-                if let Some(name) =
-                    names.iter().find_map(|(id, name)| id.starts_with(&**word).then_some(name))
-                {
-                    word.clone_from(name);
-                }
-            }
-        }
-    }
-}
-
 impl Watch {
     /// Listens to nothing yet.
     pub(super) fn new(
@@ -183,13 +124,7 @@ impl Watch {
         let watching = |source| HostError::Io { tried: "watch for changes".to_owned(), source };
         let (changes, runs) = witness.map(|Witness { changes, runs }| (changes, runs)).unzip();
         let machine = match packages {
-            Some(packages) => Some(Machine {
-                mounts: Mounts::new().map_err(watching)?,
-                signals: Signals::default(),
-                docker: Box::default(),
-                packages: Database::new(packages),
-                runs: runs.map(Runs::new).transpose().map_err(watching)?,
-            }),
+            Some(packages) => Some(Machine::new(packages, runs).map_err(watching)?),
             None => None,
         };
         Ok(Self {
@@ -223,14 +158,7 @@ impl Watch {
             }
         }
         if let Some(machine) = &mut self.machine {
-            machine.signals.set(&watched.units);
-            machine.docker.set(watched.docker);
-            if let Some(runs) = &machine.runs {
-                runs.set(|command| match command {
-                    Command::Systemctl => !watched.units.is_empty(),
-                    Command::Docker => watched.docker,
-                });
-            }
+            machine.set(&watched);
         }
         self.watched = watched;
         self.directories.set(directories)
@@ -331,11 +259,6 @@ impl Watch {
             }
         }
     }
-}
-
-/// Whether a word may be one of Docker's ids, or the beginning of one that its lists show.
-fn is_id(word: &str) -> bool {
-    word.len() >= 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Whether a directory of unit files is one that enables units, see systemd.unit(5).

@@ -12,7 +12,7 @@ mod group;
 mod runs;
 
 pub(super) use changes::Changes;
-use group::Group;
+pub(super) use group::Group;
 pub(super) use runs::Runs;
 pub use runs::{Command, Run};
 
