@@ -2,32 +2,18 @@
 //!
 //! This only hands each question and each action to the module that knows.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    env, io,
-    path::Path,
-    rc::Rc,
-    sync::Arc,
-};
+use std::{env, io, path::Path, rc::Rc};
 
-use holdfast_schema::{
-    AbsolutePath, ContentSource, Facts, FileMode, ImageReference, KindName, ResourceId, Sha256, UnitName,
-    id::RegistryName,
-    spec::{Health, RepositoryPlace, SecretReference},
-};
-use holdfast_secrets::{EnvelopeError, Secret};
-use serde_json::Value;
+use holdfast_schema::{AbsolutePath, Facts, ImageReference, spec::Health};
 use zeroize::Zeroizing;
 
 use super::{
-    ConfigFile, ContainerNow, Entry, Expected, HostError, ImageNow, Look, NetworkNow, Node, ObjectNow,
-    Offered, PackageNow, Read, Sealed, SecretNow, ServiceNow, SwarmNow, SwarmObject, UnitNow, VolumeNow,
-    Wanted, Write,
+    HostError, PackageNow,
     accounts::Accounts,
     docker::Docker,
     facts,
-    files::{Digest, Editor, Files, NewFile, Tree},
-    logins::{self, LoginNow},
+    files::{Editor, Files, Tree},
+    logins,
     outside::{self, Outside, Unsuccessful},
     packages::{Installer, Packages},
     probe,
@@ -36,13 +22,11 @@ use super::{
     systemd::Systemd,
     watch::{Watch, Witness},
 };
-use crate::plan::{
-    Action, DockerAction,
-    step::{OWN_PACKAGE, Owned, UnitVerb},
-};
 
+mod read;
 #[cfg(test)]
 mod tests;
+mod write;
 
 /// Looks at the host and cannot change it.
 #[derive(Debug)]
@@ -181,27 +165,6 @@ impl LocalHost {
         self.read.machine.as_ref().unwrap().docker.requests()
     }
 
-    /// Does one action of the Docker engine; a secret is only opened for what its own envelope allows.
-    async fn docker(
-        &self,
-        action: &DockerAction,
-        expects: &Expected,
-        contents: &dyn ContentSource,
-    ) -> Result<(), HostError> {
-        let open = |secret: &SecretReference| match action {
-            DockerAction::CreateSecret { resource, .. } => {
-                Ok(self.read.secrets.disclose(secret, resource, contents)?.1)
-            }
-            _ => Err(unsupported("opening a secret for something else")),
-        };
-        let login = match action.pulls() {
-            Some(image) => self.read.login_for(&image)?,
-            None => None,
-        };
-        let login = login.as_deref().map(String::as_str);
-        self.read.docker()?.run(action, expects, contents, &open, login).await
-    }
-
     fn installer(&self) -> Result<&Installer, HostError> {
         self.installer.as_ref().ok_or_else(|| unsupported("installing packages"))
     }
@@ -233,27 +196,6 @@ impl LocalHost {
         self.rescue.fire(&self.outside).await
     }
 
-    /// Puts the file of logins in place, changed, for root alone.
-    async fn change_logins(
-        &self,
-        expects: &Expected,
-        change: impl FnOnce(Option<&Secret>) -> Result<Secret, serde_json::Error>,
-    ) -> Result<(), HostError> {
-        let path = logins_path()?;
-        let config = self.read.files.secret(&path, logins::LARGEST)?.map(|(config, _)| config);
-        let changed = change(config.as_ref()).map_err(|why| unreadable_logins(&why))?;
-        let (uid, gid) = (0, 0);
-        if let Some(directory) = path.parent()
-            && self.read.files.node(&directory, Digest::None)? == Node::Absent
-        {
-            let access = Owned { uid, gid, mode: FileMode::new(0o700) };
-            self.editor.make_directory(&directory, &access, &Expected::Nothing)?;
-        }
-        let access = Owned { uid, gid, mode: FileMode::new(0o600) };
-        let new = NewFile { bytes: changed.expose(), access, validate: None, sensitive: true };
-        self.editor.write_file(&path, &new, expects).await
-    }
-
     fn over(read: ReadOnlyHost, outside: Outside, installer: Option<Installer>) -> Self {
         let outside = Rc::new(outside);
         let editor = Editor::new(Rc::clone(&read.files), Rc::clone(&outside));
@@ -269,360 +211,6 @@ fn opened(root: &str, source: io::Error) -> HostError {
     HostError::Io { tried: format!("open {root}"), source }
 }
 
-impl Read for ReadOnlyHost {
-    async fn prepare(&self, wanted: &Wanted) -> Result<(), HostError> {
-        self.files.begin_pass();
-        self.accounts.forget();
-        let Some(Machine { systemd, packages, docker }) = &self.machine else { return Ok(()) };
-        docker.begin_pass();
-        let (packages, units) =
-            tokio::join!(packages.prepare(&wanted.packages), systemd.prepare(&wanted.units));
-        packages.and(units)
-    }
-
-    async fn node(&self, path: &AbsolutePath, look: Look) -> Result<Node, HostError> {
-        match look {
-            Look::Metadata => self.files.node(path, Digest::None),
-            Look::Content => self.files.node(path, Digest::Plain),
-            Look::Keyed => self.files.node(path, Digest::Keyed(&*self.secrets.digest_key(path)?)),
-        }
-    }
-
-    async fn entries(&self, path: &AbsolutePath) -> Result<Vec<Entry>, HostError> {
-        self.files.entries(path)
-    }
-
-    async fn bytes(&self, path: &AbsolutePath, limit: u64) -> Result<Option<Arc<[u8]>>, HostError> {
-        self.files.bytes(path, limit)
-    }
-
-    async fn secret(
-        &self,
-        reference: &SecretReference,
-        contents: &dyn ContentSource,
-    ) -> Result<Arc<SecretNow>, HostError> {
-        self.secrets.look(reference, contents)
-    }
-
-    async fn sealed(&self, path: &AbsolutePath, limit: u64) -> Result<Option<Sealed>, HostError> {
-        let found = self.files.secret(path, limit)?;
-        found.map(|(secret, stat)| self.secrets.seal(path, &secret, &stat)).transpose()
-    }
-
-    async fn login(&self, server: &RegistryName) -> Result<LoginNow, HostError> {
-        let path = logins_path()?;
-        let node = self.files.node(&path, Digest::None)?;
-        let Some((config, _)) = self.files.secret(&path, logins::LARGEST)? else {
-            return Ok(LoginNow { node, known: None });
-        };
-        let digests = self.secrets.digest_key(&path)?;
-        let known = logins::known(&config, server, &digests).map_err(|why| unreadable_logins(&why))?;
-        Ok(LoginNow { node, known })
-    }
-
-    async fn user(&self, name: &str) -> Result<Option<u32>, HostError> {
-        self.accounts.user(name)
-    }
-
-    async fn group(&self, name: &str) -> Result<Option<u32>, HostError> {
-        self.accounts.group(name)
-    }
-
-    async fn package(&self, name: &str) -> Result<PackageNow, HostError> {
-        let machine = self.machine.as_ref().ok_or_else(|| unsupported("installing packages"))?;
-        machine.packages.package(name).await
-    }
-
-    async fn packages(&self) -> Result<BTreeMap<String, PackageNow>, HostError> {
-        match &self.machine {
-            Some(machine) => machine.packages.all().await,
-            None => Ok(BTreeMap::new()),
-        }
-    }
-
-    async fn repository_place(&self) -> Result<RepositoryPlace, HostError> {
-        let machine = self.machine.as_ref().ok_or_else(|| unsupported("installing packages"))?;
-        machine.packages.repository_place()
-    }
-
-    async fn offered(&self, packages: &BTreeSet<String>) -> Result<Offered, HostError> {
-        match &self.machine {
-            Some(machine) => machine.packages.offered(packages).await,
-            None => Ok(Offered::new()),
-        }
-    }
-
-    async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {
-        self.systemd()?.unit(name).await
-    }
-
-    async fn container(&self, name: &str) -> Result<Option<ContainerNow>, HostError> {
-        Box::pin(self.docker()?.container(name)).await
-    }
-
-    async fn labelled_containers(
-        &self,
-        label: &str,
-        value: &str,
-    ) -> Result<BTreeMap<String, ContainerNow>, HostError> {
-        Box::pin(self.docker()?.labelled_containers(label, value)).await
-    }
-
-    async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError> {
-        Box::pin(self.docker()?.inspect(listed)).await
-    }
-
-    async fn network(&self, name: &str) -> Result<Option<NetworkNow>, HostError> {
-        Box::pin(self.docker()?.network(name)).await
-    }
-
-    async fn labelled_networks(
-        &self,
-        label: &str,
-        value: &str,
-    ) -> Result<BTreeMap<String, NetworkNow>, HostError> {
-        Box::pin(self.docker()?.labelled_networks(label, value)).await
-    }
-
-    async fn network_users(&self, name: &str) -> Result<BTreeSet<String>, HostError> {
-        Box::pin(self.docker()?.network_users(name)).await
-    }
-
-    async fn volume(&self, name: &str) -> Result<Option<VolumeNow>, HostError> {
-        Box::pin(self.docker()?.volume(name)).await
-    }
-
-    async fn image(&self, reference: &ImageReference) -> Result<Option<ImageNow>, HostError> {
-        Box::pin(self.docker()?.image(reference)).await
-    }
-
-    async fn swarm(&self) -> Result<Arc<SwarmNow>, HostError> {
-        Box::pin(self.docker()?.swarm()).await
-    }
-
-    async fn services(&self) -> Result<Arc<BTreeMap<String, ServiceNow>>, HostError> {
-        Box::pin(self.docker()?.services()).await
-    }
-
-    async fn objects(&self, object: SwarmObject) -> Result<Arc<BTreeMap<String, ObjectNow>>, HostError> {
-        Box::pin(self.docker()?.objects(object)).await
-    }
-
-    fn finish(&self) {
-        self.files.forget_directories();
-        if let Some(machine) = &self.machine {
-            machine.docker.finish();
-        }
-    }
-}
-
-impl Read for LocalHost {
-    async fn prepare(&self, wanted: &Wanted) -> Result<(), HostError> {
-        self.editor.begin_pass();
-        self.read.prepare(wanted).await
-    }
-
-    async fn node(&self, path: &AbsolutePath, look: Look) -> Result<Node, HostError> {
-        self.read.node(path, look).await
-    }
-
-    async fn entries(&self, path: &AbsolutePath) -> Result<Vec<Entry>, HostError> {
-        self.read.entries(path).await
-    }
-
-    async fn bytes(&self, path: &AbsolutePath, limit: u64) -> Result<Option<Arc<[u8]>>, HostError> {
-        self.read.bytes(path, limit).await
-    }
-
-    async fn secret(
-        &self,
-        reference: &SecretReference,
-        contents: &dyn ContentSource,
-    ) -> Result<Arc<SecretNow>, HostError> {
-        self.read.secret(reference, contents).await
-    }
-
-    async fn sealed(&self, path: &AbsolutePath, limit: u64) -> Result<Option<Sealed>, HostError> {
-        self.read.sealed(path, limit).await
-    }
-
-    async fn login(&self, server: &RegistryName) -> Result<LoginNow, HostError> {
-        self.read.login(server).await
-    }
-
-    async fn user(&self, name: &str) -> Result<Option<u32>, HostError> {
-        self.read.user(name).await
-    }
-
-    async fn group(&self, name: &str) -> Result<Option<u32>, HostError> {
-        self.read.group(name).await
-    }
-
-    async fn package(&self, name: &str) -> Result<PackageNow, HostError> {
-        self.read.package(name).await
-    }
-
-    async fn packages(&self) -> Result<BTreeMap<String, PackageNow>, HostError> {
-        self.read.packages().await
-    }
-
-    async fn repository_place(&self) -> Result<RepositoryPlace, HostError> {
-        self.read.repository_place().await
-    }
-
-    async fn offered(&self, packages: &BTreeSet<String>) -> Result<Offered, HostError> {
-        self.read.offered(packages).await
-    }
-
-    async fn unit(&self, name: &UnitName) -> Result<UnitNow, HostError> {
-        self.read.unit(name).await
-    }
-
-    async fn container(&self, name: &str) -> Result<Option<ContainerNow>, HostError> {
-        self.read.container(name).await
-    }
-
-    async fn labelled_containers(
-        &self,
-        label: &str,
-        value: &str,
-    ) -> Result<BTreeMap<String, ContainerNow>, HostError> {
-        self.read.labelled_containers(label, value).await
-    }
-
-    async fn inspect(&self, listed: &ContainerNow) -> Result<Arc<Value>, HostError> {
-        self.read.inspect(listed).await
-    }
-
-    async fn network(&self, name: &str) -> Result<Option<NetworkNow>, HostError> {
-        self.read.network(name).await
-    }
-
-    async fn labelled_networks(
-        &self,
-        label: &str,
-        value: &str,
-    ) -> Result<BTreeMap<String, NetworkNow>, HostError> {
-        self.read.labelled_networks(label, value).await
-    }
-
-    async fn network_users(&self, name: &str) -> Result<BTreeSet<String>, HostError> {
-        self.read.network_users(name).await
-    }
-
-    async fn volume(&self, name: &str) -> Result<Option<VolumeNow>, HostError> {
-        self.read.volume(name).await
-    }
-
-    async fn image(&self, reference: &ImageReference) -> Result<Option<ImageNow>, HostError> {
-        self.read.image(reference).await
-    }
-
-    async fn swarm(&self) -> Result<Arc<SwarmNow>, HostError> {
-        self.read.swarm().await
-    }
-
-    async fn services(&self) -> Result<Arc<BTreeMap<String, ServiceNow>>, HostError> {
-        self.read.services().await
-    }
-
-    async fn objects(&self, object: SwarmObject) -> Result<Arc<BTreeMap<String, ObjectNow>>, HostError> {
-        self.read.objects(object).await
-    }
-
-    fn finish(&self) {
-        self.read.finish();
-    }
-}
-
-impl Write for LocalHost {
-    async fn run(
-        &self,
-        action: &Action,
-        expects: &Expected,
-        contents: &dyn ContentSource,
-    ) -> Result<(), HostError> {
-        // Whatever it does may put another directory in the place of one that is open.
-        self.read.files.forget_directories();
-        match action {
-            Action::WriteFile { path, content, access, validate, sensitive } => {
-                let bytes = verified(path, content.sha256, contents)?;
-                let validate = validate.as_deref();
-                let new = NewFile { bytes: &bytes, access: *access, validate, sensitive: *sensitive };
-                self.editor.write_file(path, &new, expects).await
-            }
-            Action::WriteSecret { path, secret, access, validate, .. } => {
-                let resource = ResourceId::new(KindName::File, path.as_str());
-                let (envelope, secret) = self.read.secrets.disclose(secret, &resource, contents)?;
-                let allowed = envelope.greatest_mode;
-                if access.mode.bits() & !allowed.bits() != 0 {
-                    let source = EnvelopeError::Mode { wanted: access.mode, allowed }.into();
-                    return Err(HostError::Secret { what: format!("the secret {}", envelope.name), source });
-                }
-                let validate = validate.as_deref();
-                let new = NewFile { bytes: secret.expose(), access: *access, validate, sensitive: true };
-                self.editor.write_file(path, &new, expects).await
-            }
-            Action::SetLogin { server, user, password } => {
-                let resource = ResourceId::new(KindName::Registry, server.as_str());
-                let (_, password) = self.read.secrets.disclose(password, &resource, contents)?;
-                Box::pin(self.read.docker()?.log_in(server, user, &password)).await?;
-                self.change_logins(expects, |config| logins::with(config, server, user, &password)).await
-            }
-            Action::RemoveLogin { server } => {
-                self.change_logins(expects, |config| logins::without(config, server)).await
-            }
-            Action::TrustKey { file, .. } => self.installer()?.trust(file).await,
-            Action::DistrustKey { key, .. } => self.installer()?.distrust(key).await,
-            Action::RefreshRepository { repository, .. } => {
-                self.installer()?.refresh_repository(repository).await
-            }
-            Action::SetAccess { path, access } => self.editor.set_access(path, access, expects),
-            Action::MakeDirectory { path, access } => self.editor.make_directory(path, access, expects),
-            Action::MakeSymlink { path, target } => self.editor.make_symlink(path, target, expects),
-            Action::RemovePath { path } => self.editor.remove(path, expects),
-            Action::RemoveTree { path } => self.editor.remove_tree(path, expects),
-            Action::Packages(transaction) => {
-                // Packages bring users and groups.
-                self.read.accounts.forget();
-                let installer = self.installer()?;
-                if transaction.install.contains_key(OWN_PACKAGE) {
-                    self.rescue.arm(&self.outside).await?;
-                }
-                let result = installer.run(transaction).await;
-                self.read.accounts.forget();
-                result
-            }
-            Action::ReloadManager => self.read.systemd()?.reload_manager().await,
-            Action::EnableUnit { unit, enable } => self.read.systemd()?.enable(unit, *enable).await,
-            Action::MaskUnit { unit, mask } => self.read.systemd()?.mask(unit, *mask).await,
-            Action::ControlUnit { unit, verb, health } => {
-                let systemd = self.read.systemd()?;
-                systemd.control(unit, *verb).await?;
-                match health {
-                    Some(health) if *verb != UnitVerb::Stop => {
-                        systemd.await_health(unit, health, &self.outside).await
-                    }
-                    _ => Ok(()),
-                }
-            }
-            Action::AwaitHealth { unit, health } => {
-                self.read.systemd()?.await_health(unit, health, &self.outside).await
-            }
-            // It is large, and seldom needed.
-            Action::Docker(action) => Box::pin(self.docker(action, expects, contents)).await,
-        }
-    }
-
-    fn config_files(&self) -> Vec<ConfigFile> {
-        self.installer.as_ref().map(Installer::config_files).unwrap_or_default()
-    }
-
-    async fn sweep(&self, directories: &BTreeSet<AbsolutePath>) -> Result<(), HostError> {
-        directories.iter().try_for_each(|directory| self.editor.sweep(directory))
-    }
-}
-
 /// The file that root's logins at registries are in.
 fn logins_path() -> Result<AbsolutePath, HostError> {
     logins::PATH.parse().map_err(|_never| unsupported("logging in at registries"))
@@ -634,20 +222,5 @@ fn unreadable_logins(why: &serde_json::Error) -> HostError {
     HostError::Io {
         tried: format!("read {}", logins::PATH),
         source: io::Error::new(io::ErrorKind::InvalidData, what),
-    }
-}
-
-/// The bytes with the digest `sha256`, which is checked: a store on a failing disk must not end up in a file.
-fn verified(
-    path: &AbsolutePath,
-    sha256: Sha256,
-    contents: &dyn ContentSource,
-) -> Result<Arc<[u8]>, HostError> {
-    let failed = |source| HostError::Io { tried: format!("get the content of {path}"), source };
-    let bytes = contents.content(&sha256).map_err(failed)?;
-    if Sha256::of(&bytes) == sha256 {
-        Ok(bytes)
-    } else {
-        Err(failed(io::Error::new(io::ErrorKind::InvalidData, "it does not have its digest")))
     }
 }
