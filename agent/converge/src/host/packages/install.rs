@@ -6,79 +6,43 @@
 //! - Nothing asks: no terminal, no input, a changed configuration file stays as it is and the new one lies beside it.
 //! - Nothing is removed that is not declared: the package manager is told so, or a simulated run is looked at first.
 //! - A package that the lists do not have, or whose archive is gone from the mirror, makes the lists be refreshed, at most
-//!   once in [`REFRESH_AGAIN`], and the transaction tried again.
+//!   once in [`REFRESH_AGAIN`](lists), and the transaction tried again.
 //! - The package manager is never killed: maintainer scripts would go on as orphans. A transaction that takes long goes on by itself, and only
 //!   a maintainer script that runs for too long is stopped.
 //! - A package does not start a unit that the state starts later in the pass, see [`Job::holding_back`].
 //! - When a transaction fails because of single packages, the error names them, each with its reason.
-#![expect(clippy::disallowed_methods, reason = "part of the room that owns package transactions")]
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-    fs::{self, File},
-    path::PathBuf,
-    rc::Rc,
-    time::Duration,
-};
+use std::{cell::RefCell, collections::BTreeSet, path::PathBuf, rc::Rc, time::Duration};
 
-use tokio::{pin, time::timeout};
+use holdfast_schema::UnitName;
 
 use super::{
     Packages,
     apt::complaint::holder,
-    complaint::{Complaint, ENDED, killed},
+    complaint::{Complaint, killed},
     lock,
-    manager::{Manager, words},
-    plan::{Job, Plan, would_remove},
-    script::{self, Script},
+    manager::Manager,
+    plan::{Job, Plan},
+    script::Script,
     version,
 };
-use holdfast_schema::UnitName;
-
 use crate::{
-    host::{
-        ConfigFile, HostError, clock,
-        command::one_line,
-        outside::Said,
-        systemd::{Limit, Ran, Systemd, Transient},
-    },
+    host::{ConfigFile, HostError, outside::Said, systemd::Systemd},
     plan::step::PackageTransaction,
 };
 
 mod blame;
+mod lists;
+mod simulate;
+mod unit;
 
 pub(super) use blame::last_words;
+pub(super) use unit::UNIT;
 
-/// The unit that every transaction runs in.
-pub(super) const UNIT: &str = "holdfast-packages.service";
-
-/// How long a pass waits for a transaction. The transaction itself may take as long as it likes.
-const PATIENCE: Duration = Duration::from_mins(10);
+use lists::Refreshed;
 
 /// How long a maintainer script may run if nobody says.
 const SCRIPT_LIMIT: Duration = Duration::from_hours(1);
-
-/// How often a transaction under way is looked at.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
-
-/// How long a shutdown waits for a transaction.
-const SHUTDOWN_WAITS: Duration = Duration::from_mins(15);
-
-/// The package lists are not refreshed more often than this because something is missing.
-const REFRESH_AGAIN: Duration = Duration::from_mins(10);
-
-/// How much of what a package manager says is read.
-const MOST: u64 = 1024 * 1024;
-
-/// So many packages are tried one by one to find those that are in the way of the rest.
-const MOST_SUSPECTS: usize = 50;
-
-/// How the service manager tells in the log what became of the package manager itself, see systemd.exec(5). Without a `$`, for
-/// which it finds other words when it is reloaded meanwhile.
-fn tell_end() -> [Vec<String>; 2] {
-    [words(["/usr/bin/echo", ENDED]), words(["/usr/bin/printenv", "EXIT_CODE", "EXIT_STATUS"])]
-}
 
 /// The write side of [`Packages`].
 #[derive(Debug)]
@@ -89,22 +53,6 @@ pub(in crate::host) struct Installer {
     state: PathBuf,
     /// Over which configuration files the last transaction had to decide.
     config_files: RefCell<Vec<ConfigFile>>,
-}
-
-/// Whether the package lists were refreshed for this transaction.
-#[derive(Debug, Default)]
-enum Refreshed {
-    #[default]
-    No,
-    Whole,
-    /// Not all of them: why.
-    Partly(String),
-}
-
-impl Refreshed {
-    fn why_not(&self) -> Option<&str> {
-        if let Self::Partly(why) = self { Some(why) } else { None }
-    }
 }
 
 /// What the runs of one transaction have in common.
@@ -275,47 +223,6 @@ impl Installer {
         Ok(())
     }
 
-    fn log(&self) -> PathBuf {
-        self.state.join("packages.log")
-    }
-
-    /// Whether nobody else is at work on packages.
-    async fn wait_for_nobody(&self, manager: &dyn Manager, script_limit: Duration) -> Result<(), HostError> {
-        if self.systemd.is_running(UNIT).await? {
-            if let Some(script) = self.script(manager) {
-                script.bound(script_limit);
-            }
-            script::end_daemons(UNIT);
-            return Err(HostError::Busy { what: self.earlier(manager) });
-        }
-        match manager.holder()? {
-            Some(holder) => {
-                Err(HostError::Busy { what: format!("{}, held by {}", manager.lock(), lock::name(holder)) })
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// An earlier transaction of ours, and what it is at.
-    fn earlier(&self, manager: &dyn Manager) -> String {
-        let at = match self.script(manager) {
-            Some(script) => format!("is at {script}"),
-            None => format!("last said {:?}", one_line(&self.tail()).rsplit("; ").next().unwrap_or_default()),
-        };
-        format!("an earlier package transaction, {UNIT}, which {at}")
-    }
-
-    /// The maintainer script that a transaction of ours is at.
-    fn script(&self, manager: &dyn Manager) -> Option<Script> {
-        Script::of(manager, UNIT, &String::from_utf8_lossy(&self.tail()))
-    }
-
-    /// The end of what our transactions said.
-    fn tail(&self) -> Vec<u8> {
-        let mut said = fs::read(self.log()).unwrap_or_default();
-        said.split_off(said.len().saturating_sub(512))
-    }
-
     /// Sets right what an interrupted run left. What cannot be set right shows again, with its reason, in the transaction.
     async fn repair(&self, session: &Session, transaction: &PackageTransaction) -> Result<(), HostError> {
         let database = self.packages.database().await?;
@@ -346,132 +253,6 @@ impl Installer {
         busy(manager, &manager.complaints(&said), &said)?;
         tracing::debug!(what, said, "a package command failed");
         Ok(false)
-    }
-
-    /// Whether it is time to refresh the package lists again.
-    fn may_refresh(&self) -> bool {
-        let last = fs::metadata(self.refreshed()).and_then(|metadata| metadata.modified());
-        // A time in the future is from before the clock was set right.
-        !last.is_ok_and(|last| clock::now().duration_since(last).is_ok_and(|since| since < REFRESH_AGAIN))
-    }
-
-    /// The file whose age tells when the package lists were last refreshed.
-    fn refreshed(&self) -> PathBuf {
-        self.state.join("packages.refreshed")
-    }
-
-    /// Refreshes the package lists. If that does not go well, older lists are used.
-    async fn refresh(&self, session: &Session) -> Result<Refreshed, HostError> {
-        if let Err(error) = File::create(self.refreshed()) {
-            return Err(HostError::Io {
-                tried: format!("make {}", self.refreshed().display()),
-                source: error,
-            });
-        }
-        let manager = &*session.manager;
-        let (Ok(said) | Err(said)) = self.unit(session, &manager.refresh()).await?;
-        let found = manager.complaints(&said);
-        busy(manager, &found, &said)?;
-        let why = found.into_iter().find_map(|complaint| match complaint {
-            Complaint::NotRefreshed(why) | Complaint::Other(why) => Some(why),
-            _ => None,
-        });
-        Ok(why.map_or(Refreshed::Whole, Refreshed::Partly))
-    }
-
-    /// Looks at a simulated run, and refuses a plan that would remove what is not declared.
-    async fn check_removals(&self, session: &Session, plan: &Plan) -> Result<(), HostError> {
-        // A simulation that fails, fails again in earnest, where its complaints are looked at.
-        let manager = &*session.manager;
-        let Ok(said) = self.simulate(session, plan, &plan.words(manager)).await? else { return Ok(()) };
-        let undeclared = plan.undeclared(manager.removals(&said));
-        if undeclared.is_empty() {
-            return Ok(());
-        }
-        let mut failed = BTreeMap::new();
-        for (name, word) in plan.each(manager).take(MOST_SUSPECTS) {
-            if let Ok(said) = self.simulate(session, plan, &[word]).await? {
-                let undeclared = plan.undeclared(manager.removals(&said));
-                if !undeclared.is_empty() {
-                    failed.insert(name.to_owned(), would_remove(name, &undeclared));
-                }
-            }
-        }
-        if failed.is_empty() {
-            // Only all of them together.
-            failed.extend(
-                plan.each(manager).map(|(name, _)| (name.to_owned(), would_remove(name, &undeclared))),
-            );
-        }
-        Err(HostError::Packages { failed })
-    }
-
-    /// What would happen: what was said, as an error if it would fail.
-    async fn simulate(
-        &self,
-        session: &Session,
-        plan: &Plan,
-        words: &[String],
-    ) -> Result<Result<String, String>, HostError> {
-        let database = self.packages.database().await?;
-        self.unit(session, &session.manager.simulate(words, plan, &database)).await
-    }
-
-    /// Runs a job in the unit. Gives what it said, as an error if it failed.
-    pub(super) async fn unit(
-        &self,
-        session: &Session,
-        job: &Job,
-    ) -> Result<Result<String, String>, HostError> {
-        let manager = &*session.manager;
-        for (path, text) in &job.inputs {
-            let directory = path.parent().map_or(Ok(()), fs::create_dir_all);
-            directory
-                .and_then(|()| fs::write(path, text))
-                .map_err(|source| HostError::Io { tried: format!("write {}", path.display()), source })?;
-        }
-        let before = session.log.length()?;
-        let finally: Vec<Vec<String>> = job.finally.iter().cloned().chain(tell_end()).collect();
-        let unit = Transient {
-            name: UNIT,
-            description: "Package transaction of Holdfast",
-            commands: &job.commands,
-            finally: &finally,
-            environment: manager.environment(),
-            output: session.log.path(),
-            limit: Limit::Never { shutdown_waits: SHUTDOWN_WAITS },
-        };
-        let ran = timeout(PATIENCE, self.bounded(session, self.systemd.run(&unit))).await;
-        let ran = ran.map_err(|_elapsed| HostError::Busy { what: self.earlier(manager) })??;
-        let said = session.log.since(before, MOST)?;
-        let said = String::from_utf8_lossy(&said).into_owned();
-        self.config_files.borrow_mut().extend(manager.config_files(&said));
-        let failed = || manager.has_failed(ran == Ran::Failed, &manager.complaints(&said), &said);
-        match ran {
-            Ran::Done | Ran::Failed => Ok(if failed() { Err(said) } else { Ok(said) }),
-            Ran::AlreadyThere => Err(HostError::Busy { what: self.earlier(manager) }),
-        }
-    }
-
-    /// Waits for a run, and stops a maintainer script in it that runs for too long.
-    async fn bounded<T>(&self, session: &Session, run: impl Future<Output = T>) -> T {
-        pin!(run);
-        loop {
-            if let Ok(ran) = timeout(LOOK_AGAIN, &mut run).await {
-                return ran;
-            }
-            if let Some(script) =
-                self.script(&*session.manager).filter(|script| script.bound(session.script_limit))
-            {
-                tracing::warn!(
-                    package = script.package,
-                    script = script.name,
-                    "stopped a script that ran too long"
-                );
-                session.stopped.replace(Some(script));
-            }
-            script::end_daemons(UNIT);
-        }
     }
 }
 

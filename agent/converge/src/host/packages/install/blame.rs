@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Installer, MOST_SUSPECTS, Session};
+use super::{Installer, Session, simulate::MOST_SUSPECTS};
 use crate::host::{
     HostError,
     command::one_line,
