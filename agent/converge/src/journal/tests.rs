@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    host::Expected,
+    host::{Expected, PackageNow},
     plan::{Difference, Disruption},
     testing::{id, path},
 };
