@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use holdfast_schema::{KindName, ResourceId, spec::Spec, state::Mode};
 
 use super::{
-    Failure, Outcome, Prints, Report, Stop, Task, Upkeep,
+    Failure, Outcome, Prints, Report, Stop, Task,
     barrier::Barrier,
     keeper::Keeper,
     scan, watched_by_units,
@@ -13,10 +13,12 @@ use super::{
 };
 use crate::{
     host::{Expected, HostError, Write},
-    kinds::{self, Around, Fate, Refusal, Verdict},
+    kinds::{self, Around, Refusal, Verdict},
     ledger::Lesson,
     plan::{Action, Step, order::Item},
 };
+
+mod ends;
 
 /// How often a resource is planned again because something changed under Holdfast's hands.
 const MOST_CONFLICTS: u8 = 2;
@@ -309,101 +311,10 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
         self.keeper.secure()
     }
 
-    /// Ends a resource that needs nothing more.
-    fn in_order(&mut self, at: usize, item: &Item<'a>, fate: Option<Fate>) {
-        if self.work.get(&at).is_some_and(|work| work.error_lasts)
-            && let Some(trouble) = self.take_error(at)
-        {
-            return self.end(at, trouble.into());
-        }
-        let work = self.work.remove(&at).unwrap_or_default();
-        if let Some(Trouble::Failed(failure) | Trouble::Waiting(failure)) = &work.error {
-            tracing::debug!(resource = %item.id, error = failure.detail, "in order in spite of an error");
-        }
-        let changed = !work.did.is_empty();
-        let outcome =
-            match (item.declared, fate) {
-                (Some(resource), _) => {
-                    if resource.mode == Mode::Enforce {
-                        let (id, needs) = (item.id, &resource.needs);
-                        let absent = resource.spec.is_absent();
-                        self.keeper.learn(|ledger| {
-                            if absent { ledger.forget(id) } else { ledger.set_needs(id, needs) }
-                        });
-                        self.note_repair(id, changed);
-                    }
-                    if changed { Outcome::Changed(work.did) } else { Outcome::Same }
-                }
-                (None, Some(Fate::InUse)) => Outcome::Same,
-                (None, Some(Fate::Released(why))) => {
-                    self.keeper.learn(|ledger| ledger.forget(item.id));
-                    Outcome::Released(why)
-                }
-                (None, Some(Fate::Gone) | None) => {
-                    self.keeper.learn(|ledger| ledger.forget(item.id));
-                    if changed { Outcome::Removed } else { Outcome::Same }
-                }
-            };
-        self.end(at, outcome);
-    }
-
-    /// Notes that a resource is in order, and whether it had to be brought there.
-    fn note_repair(&mut self, id: &ResourceId, changed: bool) {
-        let Some(Upkeep { begun, by }) = self.task.upkeep else {
-            return self.keeper.learn(|ledger| ledger.forget_repairs(id));
-        };
-        if changed {
-            let by = by.get(id).map(ToString::to_string);
-            self.keeper.learn(|ledger| ledger.repaired(id, begun, by));
-            if let Some(pause) = self.keeper.ledger().left_alone(id, begun) {
-                tracing::warn!(resource = %id, "{id} is fought over, and left alone for {pause} s");
-            }
-        }
-    }
-
-    /// Ends a resource because of one that it needs.
-    fn block(&mut self, at: usize) {
-        let Some(item) = self.items.get(at) else { return };
-        let bad = |need: &&usize| self.places.get(**need) != Some(&Place::Good);
-        let need = item.needs.iter().find(bad).and_then(|need| self.items.get(*need));
-        let Some(need) = need else { return };
-        let by = match self.report.outcomes.get(need.id) {
-            Some(Outcome::Blocked { by }) => by.clone(),
-            _ => need.id.clone(),
-        };
-        self.end(at, Outcome::Blocked { by });
-    }
-
-    /// Notes how a resource ended, and says so if it is worth a line.
-    pub(super) fn end(&mut self, at: usize, outcome: Outcome) {
-        let Some(item) = self.items.get(at) else { return };
-        self.work.remove(&at);
-        let culprit = self.task.upkeep.and_then(|upkeep| upkeep.by.get(item.id));
-        let by = culprit.filter(|_| matches!(outcome, Outcome::Changed(_) | Outcome::Differs(_)));
-        let by = by.map(ToString::to_string);
-        outcome.log(item.id, by.as_deref());
-        self.report.by.extend(by.map(|by| (item.id.clone(), by)));
-        let bears = |tolerated: &BTreeSet<ResourceId>| tolerated.contains(item.id);
-        if matches!(outcome, Outcome::Failed(_)) && self.task.whole_but_for.is_some_and(|but| !bears(but)) {
-            self.gave_up = true;
-        }
-        let good = outcome.lets_others_begin();
-        self.place(at, if good { Place::Good } else { Place::Bad });
-        match outcome {
-            Outcome::Same if item.declared.is_some() => self.report.same += 1,
-            Outcome::Same => {}
-            outcome => drop(self.report.outcomes.insert(item.id.clone(), outcome)),
-        }
-    }
-
     pub(super) fn place(&mut self, at: usize, place: Place) {
         if let Some(slot) = self.places.get_mut(at) {
             *slot = place;
         }
-    }
-
-    fn take_error(&mut self, at: usize) -> Option<Trouble> {
-        self.work.get_mut(&at)?.error.take()
     }
 
     /// The unit's part of the state, with what is remembered of it.
