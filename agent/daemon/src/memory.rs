@@ -1,8 +1,6 @@
 //! What the agent remembers between starts, one record a concern.
 
-use std::collections::BTreeSet;
-
-use holdfast_converge::ledger::{FORMAT, Ledger, LedgerStore};
+use holdfast_converge::ledger::{Ledger, LedgerStore};
 use holdfast_protocol::control::Pause;
 use holdfast_schema::{Sha256, status::StatusProblem};
 use holdfast_trust::{Beat, Object, ObjectId, ObjectKind, Ratchet};
@@ -13,7 +11,15 @@ use crate::{
     freshness::Freshness,
     publish::Published,
     store::{Store, StoreError},
-    trial::{self, Phase, Quarantine, Trial},
+    trial::{Quarantine, Trial},
+};
+
+mod records;
+mod trial;
+
+use records::{
+    ATTEMPT, FLOOR, FRESHNESS, HALTS, HISTORY, LEDGER, MACHINE, PAUSE, PUBLISHED, QUARANTINE, RATCHET,
+    RATCHET_COPY, ledger, or_forget, ratchet,
 };
 
 /// Everything that is remembered.
@@ -62,27 +68,6 @@ pub struct Attempt {
     /// Why it is not in force; empty when it is.
     pub problems: Vec<StatusProblem>,
 }
-
-/// The records' names.
-const RATCHET: &str = "ratchet";
-/// A second copy, for a file that a disk has lost is no reason to forget what was verified.
-const RATCHET_COPY: &str = "ratchet.copy";
-const FLOOR: &str = "floor";
-const FRESHNESS: &str = "freshness";
-const HALTS: &str = "halts";
-const MACHINE: &str = "machine";
-const ATTEMPT: &str = "attempt";
-const PUBLISHED: &str = "published";
-const PAUSE: &str = "pause";
-const LEDGER: &str = "ledger";
-/// What was owned before the trial.
-const LEDGER_BEFORE: &str = "ledger.before";
-const TRIAL: &str = "trial";
-const QUARANTINE: &str = "quarantine";
-const HISTORY: &str = "history.jsonl";
-
-/// Stands for what a revision says of this host when that is lost: nothing is like it.
-const UNKNOWN: Sha256 = Sha256::from_bytes([0; 32]);
 
 /// How long the history grows before its older half is dropped, in bytes.
 const HISTORY_LIMIT: u64 = 1 << 20;
@@ -140,134 +125,6 @@ impl Memory {
             memory.attempt = None;
         }
         Ok(memory)
-    }
-
-    fn recall_trial(&mut self) -> Result<(), StoreError> {
-        let trial = match self.store.load::<Trial>(TRIAL) {
-            Ok(None) => return Ok(()),
-            Ok(Some(trial)) => Some(trial),
-            Err(StoreError::Damaged { .. }) => None,
-            Err(why) => return Err(why),
-        };
-        let candidate = Applied::load(&self.store, Slot::Candidate);
-        self.candidate = or_forget(Slot::Candidate.file(), candidate).flatten();
-        self.trial = trial.or_else(|| {
-            // How far it had come is lost, so back it goes. If even what it said is lost, it was the newest.
-            let candidate = self.candidate.as_ref().map(|candidate| &candidate.record);
-            let commit =
-                candidate.map(|record| record.commit).or_else(|| Some(self.ratchet.as_ref()?.commit))?;
-            let digest = candidate.map_or(UNKNOWN, |record| trial::digest(&record.state));
-            let message = format!("how far the trial of revision {} had come is lost", commit.short());
-            let phase = Phase::TakingBack(vec![trial::own("E_STORE_DAMAGED", message, commit)]);
-            Some(Trial { commit, digest, phase, tolerated: BTreeSet::new() })
-        });
-        Ok(())
-    }
-
-    /// Finishes what a crash left of a trial that was beginning or ending. For the agent alone.
-    ///
-    /// # Errors
-    /// [`StoreError`] if that cannot be written down now, on a full disk for example: the next start does it again.
-    pub fn settle(&mut self) -> Result<(), StoreError> {
-        let put_aside =
-            if self.rebuilt { self.store.rename(LEDGER, &format!("{LEDGER}.damaged")) } else { Ok(()) };
-        put_aside.and(self.settle_trial())
-    }
-
-    fn settle_trial(&mut self) -> Result<(), StoreError> {
-        let Some(trial) = self.trial.clone() else {
-            return self.store.remove_all(&[Slot::Candidate.file(), LEDGER_BEFORE]);
-        };
-        let commit = trial.commit;
-        if self.candidate.as_ref().is_some_and(|candidate| candidate.record.commit == commit) {
-            return Ok(());
-        }
-        if self.applied.as_ref().is_some_and(|applied| applied.record.commit == commit) {
-            self.trial = None;
-            self.pardoned_by_newer()?;
-            return self.forget_trial();
-        }
-        let message = format!("what revision {} says cannot be read any more", commit.short());
-        let phase = Phase::TakingBack(vec![trial::own("E_STORE_DAMAGED", message, commit)]);
-        self.trial = Some(Trial { phase: phase.clone(), ..trial });
-        self.tried(phase)
-    }
-
-    /// Begins the trial of a candidate that was just kept. What a trial before it changed will be taken back with it.
-    ///
-    /// # Errors
-    /// [`StoreError`]; there is no new trial then.
-    pub fn try_out(&mut self, candidate: Applied, trial: Trial) -> Result<(), StoreError> {
-        if self.trial.is_none() {
-            self.store.save(LEDGER_BEFORE, &self.ledger)?;
-        }
-        self.store.save(TRIAL, &trial)?;
-        (self.candidate, self.trial) = (Some(candidate), Some(trial));
-        Ok(())
-    }
-
-    /// Notes how far the trial has come.
-    ///
-    /// # Errors
-    /// [`StoreError`]; it has not come that far then.
-    pub fn tried(&mut self, phase: Phase) -> Result<(), StoreError> {
-        let Some(trial) = &self.trial else { return Ok(()) };
-        let trial = Trial { phase, ..trial.clone() };
-        self.store.save(TRIAL, &trial)?;
-        self.trial = Some(trial);
-        Ok(())
-    }
-
-    /// Puts the candidate in force.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the trial may be over all the same, which the next start finds out.
-    pub fn promoted(&mut self) -> Result<(), StoreError> {
-        self.store.rename(Slot::Candidate.file(), Slot::InForce.file())?;
-        self.applied = self.candidate.take();
-        self.pardoned_by_newer()?;
-        self.forget_trial()
-    }
-
-    /// Ends a trial whose changes have been taken back: what was owned before is owned again.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the trial is not over then.
-    pub fn taken_back(&mut self, quarantine: Quarantine) -> Result<(), StoreError> {
-        if let Some(before) = self.store.load::<Ledger>(LEDGER_BEFORE)? {
-            self.store.save(LEDGER, &before)?;
-            self.ledger = before;
-        }
-        self.store.save(QUARANTINE, &quarantine)?;
-        self.quarantine = Some(quarantine);
-        self.candidate = None;
-        self.forget_trial()
-    }
-
-    /// Lets what is in quarantine be tried again.
-    ///
-    /// # Errors
-    /// [`StoreError`]; it stays there then.
-    pub fn pardoned(&mut self) -> Result<(), StoreError> {
-        self.store.remove(ATTEMPT)?;
-        self.store.remove(QUARANTINE)?;
-        (self.attempt, self.quarantine) = (None, None);
-        Ok(())
-    }
-
-    /// Forgets what is in quarantine, for a newer revision is in force.
-    ///
-    /// # Errors
-    /// [`StoreError`]; it stays there then.
-    pub fn pardoned_by_newer(&mut self) -> Result<(), StoreError> {
-        if self.quarantine.take().is_some() { self.store.remove(QUARANTINE) } else { Ok(()) }
-    }
-
-    fn forget_trial(&mut self) -> Result<(), StoreError> {
-        // The record goes first: without it the rest is only litter.
-        self.store.remove(TRIAL)?;
-        self.trial = None;
-        self.store.remove_all(&[Slot::Candidate.file(), LEDGER_BEFORE])
     }
 
     /// Finishes what a killed process had begun. Only for whoever has the agent's lock.
@@ -425,53 +282,6 @@ impl Memory {
 
 fn tag(data: Vec<u8>) -> Object {
     Object { kind: ObjectKind::Tag, data }
-}
-
-/// The ratchet, from whichever copy is whole.
-fn ratchet(store: &Store) -> Result<Option<Ratchet>, StoreError> {
-    let why = match store.load(RATCHET) {
-        Ok(Some(ratchet)) => return Ok(Some(ratchet)),
-        // The copy alone is no accident of a crash: the other one is written first and removed last.
-        Ok(None) => None,
-        Err(why) => Some(why),
-    };
-    match (store.load::<Ratchet>(RATCHET_COPY), why) {
-        (Ok(Some(copy)), _) => {
-            tracing::warn!("the ratchet is missing or damaged and is made anew from its copy");
-            store.save(RATCHET, &copy)?;
-            Ok(Some(copy))
-        }
-        (_, Some(why)) | (Err(why), None) => Err(why),
-        (Ok(None), None) => Ok(None),
-    }
-}
-
-/// The ledger, unless it is a newer agent's.
-fn ledger(store: &Store) -> Result<Option<Ledger>, StoreError> {
-    #[derive(Deserialize)]
-    struct Head {
-        format: u32,
-    }
-    let loaded = store.load::<Ledger>(LEDGER);
-    let found = match &loaded {
-        Ok(Some(ledger)) => ledger.format(),
-        // The head alone only explains a failure.
-        Err(StoreError::Damaged { .. }) => match store.load::<Head>(LEDGER) {
-            Ok(Some(head)) => head.format,
-            _ => return loaded,
-        },
-        _ => return loaded,
-    };
-    if found == FORMAT { loaded } else { Err(StoreError::Newer { path: store.path(LEDGER), found }) }
-}
-
-/// What was loaded, or nothing of it.
-fn or_forget<T>(name: &str, loaded: Result<T, StoreError>) -> Option<T> {
-    loaded
-        .inspect_err(
-            |why| tracing::warn!(record = name, %why, "a record is damaged and is made anew from Git"),
-        )
-        .ok()
 }
 
 /// Keeps the ledger beside the other records.
