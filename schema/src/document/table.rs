@@ -1,15 +1,19 @@
 //! Tables with fixed keys. One description drives decoding, merging, suggestions, JSON Schema and the reference, so that
 //! they cannot disagree.
 
-use serde_json::{Map as JsonMap, Value as Json, json};
-use toml::{Spanned, de::DeTable, de::DeValue};
+use serde_json::Value as Json;
 
 use super::{
     decode::{Decoder, Toml},
     field::{Disagreement, Field},
     source::{Located, Span},
 };
-use crate::{Problem, text};
+
+mod read;
+mod schema;
+
+pub(crate) use read::{decode_document, decode_field};
+pub(crate) use schema::schema;
 
 /// One key of a table, as the reference and the schema show it.
 #[derive(Debug, Clone, Copy)]
@@ -48,94 +52,6 @@ pub(crate) trait Table: Default + Clone + PartialEq {
     fn list_settings(&self, prefix: &str, found: &mut Vec<(String, String, Span)>);
 }
 
-/// Reads the keys of `entries` into a table. `at` is where the table is; a document is everywhere.
-pub(crate) fn decode<T: Table>(
-    entries: &DeTable<'_>,
-    at: Option<&std::ops::Range<usize>>,
-    decoder: &mut Decoder<'_>,
-) -> T {
-    let mut table = T::default();
-    for (name, value) in entries {
-        if !table.set(name.get_ref(), value, decoder) {
-            decoder.report(name.span(), unknown::<T>(name.get_ref()));
-        }
-    }
-    for group in T::groups() {
-        let mut set: Vec<_> = group.iter().filter_map(|key| Some((table.at(key)?, *key))).collect();
-        set.sort_unstable();
-        if let [(first, one), (second, other), ..] = set.as_slice() {
-            let problem = Problem::new("E_CONFLICT", format!("`{one}` and `{other}` exclude each other"))
-                .remedy(format!("keep one of {}", quoted(group)));
-            decoder.clash(*second, problem, *first, one);
-        }
-    }
-    for field in T::fields() {
-        if field.required && !entries.contains_key(field.name) && !decoder.is_broken() {
-            let problem = Problem::new("E_MISSING_KEY", format!("`{}` is missing", field.name));
-            let remedy = format!("`{}` is: {}", field.name, sentence(field.doc));
-            decoder.report_table(at.cloned(), problem.remedy(remedy));
-        }
-    }
-    table
-}
-
-/// Reads a whole document.
-pub(crate) fn decode_document<T: Table>(document: &Spanned<DeTable<'_>>, decoder: &mut Decoder<'_>) -> T {
-    decode(document.get_ref(), None, decoder)
-}
-
-/// Reads a table that is a field of another.
-pub(crate) fn decode_field<T: Table>(value: &Toml<'_>, decoder: &mut Decoder<'_>) -> Option<T> {
-    let DeValue::Table(entries) = value.get_ref() else {
-        decoder.mismatch(value, "a table");
-        return None;
-    };
-    Some(decode(entries, Some(&value.span()), decoder))
-}
-
-/// What other tools call our fields.
-const ELSEWHERE: [(&str, &str); 16] = [
-    ("state", "ensure"),
-    ("permissions", "mode"),
-    ("perms", "mode"),
-    ("src", "source"),
-    ("text", "content"),
-    ("contents", "content"),
-    ("require", "needs"),
-    ("requires", "needs"),
-    ("depends_on", "needs"),
-    ("after", "needs"),
-    ("notify", "restart_on"),
-    ("subscribe", "restart_on"),
-    ("running", "active"),
-    ("onlyif", "when"),
-    ("noop", "audit"),
-    ("verify", "validate"),
-];
-
-fn unknown<T: Table>(key: &str) -> Problem {
-    let problem = Problem::new("E_UNKNOWN_KEY", format!("there is no key `{key}` here"));
-    let fields = T::fields();
-    let ours = ELSEWHERE.iter().find(|(theirs, _)| *theirs == key).map(|(_, ours)| *ours);
-    let ours = ours.filter(|ours| fields.iter().any(|field| field.name == *ours));
-    if let Some(near) = ours.or_else(|| text::near(key, fields.iter().map(|field| field.name))) {
-        problem.remedy(format!("did you mean `{near}`?"))
-    } else {
-        let known: Vec<_> = fields.iter().map(|field| field.name).collect();
-        problem.remedy(format!("known here: {}", quoted(&known)))
-    }
-}
-
-fn quoted(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-/// The first sentence of a description.
-fn sentence(doc: &str) -> String {
-    let doc = paragraph(doc);
-    doc.split_once(". ").map_or(doc.clone(), |(first, _)| format!("{first}."))
-}
-
 /// A doc comment as running text.
 pub(crate) fn paragraph(doc: &str) -> String {
     doc.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -166,59 +82,6 @@ pub(crate) fn disagreements<T: Table>(one: &T, other: &T, prefix: &str, found: &
     }
 }
 
-/// The JSON Schema of a table.
-pub(crate) fn schema<T: Table>() -> Json {
-    let mut properties = JsonMap::new();
-    let mut required = Vec::new();
-    for field in T::fields() {
-        let mut schema = (field.schema)();
-        if let Some(object) = schema.as_object_mut() {
-            let own = object.remove("description");
-            let own = own.as_ref().and_then(Json::as_str).map(|own| format!("\n\n{own}")).unwrap_or_default();
-            object.insert("description".to_owned(), format!("{}{own}", paragraph(field.doc)).into());
-            if let Some(default) = field.default {
-                object.insert("default".to_owned(), literal(default));
-            }
-        }
-        properties.insert(field.name.to_owned(), schema);
-        if field.required {
-            required.push(field.name);
-        }
-    }
-    let mut schema = json!({
-        "type": "object",
-        "description": paragraph(T::DOC),
-        "properties": properties,
-        "additionalProperties": false,
-    });
-    if let Some(object) = schema.as_object_mut() {
-        if !required.is_empty() {
-            object.insert("required".to_owned(), json!(required));
-        }
-        let exclusive: Vec<Json> = T::groups().into_iter().flat_map(pairs).collect();
-        if !exclusive.is_empty() {
-            object.insert("allOf".to_owned(), exclusive.into());
-        }
-    }
-    schema
-}
-
-/// "Not both", for each two keys of a group.
-fn pairs(group: &'static [&'static str]) -> impl Iterator<Item = Json> {
-    group.iter().enumerate().flat_map(move |(index, one)| {
-        group.iter().skip(index + 1).map(move |other| json!({ "not": { "required": [one, other] } }))
-    })
-}
-
-/// A TOML literal as JSON.
-pub(crate) fn literal(toml: &str) -> Json {
-    let parsed = format!("value = {toml}").parse::<toml::Table>().ok();
-    parsed
-        .and_then(|mut table| table.remove("value"))
-        .and_then(|value| serde_json::to_value(value).ok())
-        .unwrap_or(Json::Null)
-}
-
 /// The name of a field, without the mark of a raw identifier.
 pub(crate) const fn plain(name: &'static str) -> &'static str {
     match name.as_bytes() {
@@ -227,14 +90,6 @@ pub(crate) const fn plain(name: &'static str) -> &'static str {
             Err(_) => name,
         },
         _ => name,
-    }
-}
-
-impl Decoder<'_> {
-    /// Tells of two keys that exclude each other.
-    fn clash(&mut self, at: Span, problem: Problem, other: Span, key: &str) {
-        let related = self.locate(other);
-        self.report_at(at, problem.related(format!("`{key}` is here"), related));
     }
 }
 
