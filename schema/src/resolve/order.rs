@@ -3,7 +3,7 @@
 //! Two sorts of automatic edge. Certain ones follow from what is declared (a file lies in a directory). Expected ones
 //! follow from names (`nginx.service` and the package `nginx`); they give way where they contradict the certain ones.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     conflict::{PATHS, ancestors},
@@ -19,23 +19,9 @@ use crate::{
     text,
 };
 
+mod circles;
 mod docker;
-
-/// Where the package manager's own configuration lies: it must be there before packages are asked for.
-const PACKAGE_SOURCES: [&str; 6] = [
-    "/etc/apt/",
-    "/usr/share/keyrings/",
-    "/etc/dnf/",
-    "/etc/yum.repos.d/",
-    "/etc/zypp/",
-    "/etc/pki/rpm-gpg/",
-];
-
-/// The most package-manager files that every package waits for.
-const SOURCES: usize = 100;
-
-/// How many separate circles are told of.
-const CIRCLES: usize = 10;
+mod expected;
 
 /// What the documents write about order, for one resource.
 #[derive(Default)]
@@ -233,32 +219,6 @@ impl Order<'_, '_> {
             }
         }
     }
-
-    fn circle(&self, graph: &Graph<'_>, circle: &[usize]) -> Problem {
-        let name = |index: usize| graph.ids.get(index).map(ToString::to_string).unwrap_or_default();
-        let first = circle.first().copied().unwrap_or_default();
-        let way: Vec<String> = circle.iter().chain([&first]).map(|index| name(*index)).collect();
-        let mut problem = Problem::new("E_CYCLE", format!("these wait for each other: {}", way.join(" → ")))
-            .remedy(
-                "take one of the `needs` out; what is automatic is listed under ORDER in holdfast-fleet(5)",
-            );
-        for (after, before) in circle.iter().zip(circle.iter().skip(1).chain([&first])) {
-            let edge =
-                graph.edges.get(*after).and_then(|edges| edges.iter().find(|edge| edge.before == *before));
-            let declared = || graph.ids.get(*after).and_then(|id| self.places.get(*id)).copied();
-            if let Some(edge) = edge
-                && let Some(at) = edge.at.or_else(declared)
-            {
-                let location = self.library.locate(at);
-                let message = format!("{} waits for {}: {}", name(*after), name(*before), edge.why);
-                if problem.at.is_none() {
-                    problem = problem.at(location.clone());
-                }
-                problem = problem.related(message, location);
-            }
-        }
-        problem
-    }
 }
 
 impl<'s> Graph<'s> {
@@ -295,150 +255,6 @@ impl<'s> Graph<'s> {
         {
             edges.push(Edge { before, why, at });
         }
-    }
-
-    /// Adds what names suggest, where it contradicts nothing.
-    fn expected(&mut self) {
-        let packages: BTreeMap<&str, usize> = self
-            .ids
-            .iter()
-            .enumerate()
-            .filter(|(_, id)| id.kind == KindName::Package)
-            .map(|(index, id)| (id.name.split_once(':').map_or(id.name.as_str(), |(name, _)| name), index))
-            .collect();
-        let sources: Vec<usize> = self
-            .ids
-            .iter()
-            .enumerate()
-            .filter(|(_, id)| {
-                PATHS.contains(&id.kind) && PACKAGE_SOURCES.iter().any(|own| id.name.starts_with(own))
-            })
-            .map(|(index, _)| index)
-            .take(SOURCES)
-            .collect();
-        let asks = |(_, id): &(usize, &&ResourceId)| id.kind == KindName::Repository;
-        let repositories: Vec<usize> =
-            self.ids.iter().enumerate().filter(asks).map(|(index, _)| index).collect();
-        for source in &sources {
-            for after in packages.values().chain(&repositories) {
-                self.suggest(*after, *source);
-            }
-        }
-        for after in 0..self.ids.len() {
-            let Some(id) = self.ids.get(after).copied() else { continue };
-            let mut names: BTreeSet<&str> = BTreeSet::new();
-            match self.spec(after) {
-                Some(Spec::Unit(_)) => {
-                    let (stem, kind) = id.name.rsplit_once('.').unwrap_or((&id.name, ""));
-                    names.insert(stem.split_once('@').map_or(stem, |(stem, _)| stem));
-                    if matches!(kind, "timer" | "socket" | "path") {
-                        let service = ResourceId::new(KindName::Unit, format!("{stem}.service"));
-                        if let Some(&service) = self.index.get(&service) {
-                            self.suggest(after, service);
-                        }
-                    }
-                }
-                Some(Spec::File(file)) => {
-                    names.extend(id.name.split('/'));
-                    let program = file.validate.iter().flatten().next();
-                    names.extend(program.and_then(|program| program.rsplit('/').next()));
-                }
-                Some(Spec::Directory(_) | Spec::Symlink(_)) => names.extend(id.name.split('/')),
-                _ => {}
-            }
-            for package in
-                names.into_iter().filter_map(|name| packages.get(name)).copied().collect::<Vec<_>>()
-            {
-                self.suggest(after, package);
-            }
-        }
-    }
-
-    /// Adds an edge unless the opposite already follows.
-    fn suggest(&mut self, after: usize, before: usize) {
-        let (from, to) = if self.is_absent(before) { (after, before) } else { (before, after) };
-        if !self.waits(from, to) {
-            self.wait(after, before, "their names belong together", None);
-        }
-    }
-
-    /// Whether `from` waits, directly or not, for `to`.
-    fn waits(&self, from: usize, to: usize) -> bool {
-        let mut seen = BTreeSet::from([from]);
-        let mut open = vec![from];
-        while let Some(index) = open.pop() {
-            if index == to {
-                return true;
-            }
-            let before = self.edges.get(index).into_iter().flatten().map(|edge| edge.before);
-            open.extend(before.filter(|before| seen.insert(*before)));
-        }
-        false
-    }
-
-    /// The circles among the edges, each once, as resources that wait for the next.
-    fn circles(&self) -> Vec<Vec<usize>> {
-        let mut found: Vec<Vec<usize>> = Vec::new();
-        loop {
-            let left = self.stuck(&found.concat());
-            let circle = left.iter().find_map(|index| self.circle_through(*index, &left));
-            match circle {
-                Some(circle) if found.len() < CIRCLES => found.push(circle),
-                _ => return found,
-            }
-        }
-    }
-
-    /// What never comes to its turn, were it not for those `without`.
-    fn stuck(&self, without: &[usize]) -> BTreeSet<usize> {
-        let mut waits: Vec<usize> = self.edges.iter().map(Vec::len).collect();
-        let mut dependents: Vec<Vec<usize>> = self.edges.iter().map(|_| Vec::new()).collect();
-        for (after, edges) in self.edges.iter().enumerate() {
-            for edge in edges {
-                if let Some(dependents) = dependents.get_mut(edge.before) {
-                    dependents.push(after);
-                }
-            }
-        }
-        let free = waits.iter().enumerate().filter(|(index, count)| **count == 0 || without.contains(index));
-        let mut ready: Vec<usize> = free.map(|(index, _)| index).collect();
-        let mut stuck: BTreeSet<usize> = (0..self.ids.len()).collect();
-        while let Some(index) = ready.pop() {
-            if !stuck.remove(&index) {
-                continue;
-            }
-            for after in dependents.get(index).into_iter().flatten() {
-                if let Some(count) = waits.get_mut(*after) {
-                    *count = count.saturating_sub(1);
-                    if *count == 0 {
-                        ready.push(*after);
-                    }
-                }
-            }
-        }
-        stuck
-    }
-
-    /// The shortest circle through a resource, among those that are left.
-    fn circle_through(&self, start: usize, left: &BTreeSet<usize>) -> Option<Vec<usize>> {
-        let mut came: BTreeMap<usize, usize> = BTreeMap::new();
-        let mut open = VecDeque::from([start]);
-        while let Some(index) = open.pop_front() {
-            for edge in self.edges.get(index).into_iter().flatten().filter(|edge| left.contains(&edge.before))
-            {
-                if edge.before == start {
-                    let mut circle: Vec<usize> =
-                        std::iter::successors(Some(index), |index| came.get(index).copied()).collect();
-                    circle.reverse();
-                    return Some(circle);
-                }
-                if let std::collections::btree_map::Entry::Vacant(e) = came.entry(edge.before) {
-                    e.insert(index);
-                    open.push_back(edge.before);
-                }
-            }
-        }
-        None
     }
 
     fn needs(&self) -> Vec<ResourceSet> {
