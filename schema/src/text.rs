@@ -57,6 +57,11 @@ pub(crate) fn quote(text: &str) -> String {
     quoted
 }
 
+/// A whole number that is written in decimal digits alone: a sign, which Rust takes for a part of a number, is none.
+pub(crate) fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
 /// The name among `known` that was probably meant by `text`.
 pub(crate) fn near<'k>(text: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let lower = text.to_lowercase();

@@ -135,7 +135,10 @@ fn percent_decoded(path: &str) -> Result<String, Fault> {
         bytes.push(match byte {
             b'%' => {
                 let digits = [rest.next().ok_or_else(fail)?, rest.next().ok_or_else(fail)?];
-                let digits = str::from_utf8(&digits).map_err(|_not_text| fail())?;
+                let digits = str::from_utf8(&digits)
+                    .ok()
+                    .filter(|digits| !digits.starts_with('+'))
+                    .ok_or_else(fail)?;
                 u8::from_str_radix(digits, 16).map_err(|_not_hex| fail())?
             }
             other => other,

@@ -262,8 +262,9 @@ impl Field for ProxyAddress {
     fn decode(value: &Toml<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         let written = string::<Self>(value, decoder)?;
         let host = written.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
-        let port = host.and_then(|host| host.rsplit_once(':')).map(|(_, port)| port.parse::<u16>());
-        if !matches!(port, Some(Ok(1..))) || written.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        let port =
+            host.and_then(|host| host.rsplit_once(':')).and_then(|(_, port)| text::number::<u16>(port));
+        if !matches!(port, Some(1..)) || written.chars().any(|c| c.is_control() || c.is_whitespace()) {
             // It may hold a password, and so is not quoted.
             let problem = Problem::new("E_VALUE", "this is not a proxy's address");
             decoder.report(value.span(), problem.remedy("write http://[USER:PASSWORD@]HOST:PORT"));

@@ -7,7 +7,10 @@ use super::{
     service::Service,
     tree::Place,
 };
-use crate::yaml::{Node, Yaml};
+use crate::{
+    text,
+    yaml::{Node, Yaml},
+};
 
 /// The most ports that one range stands for.
 const RANGE: u16 = 1000;
@@ -177,6 +180,6 @@ impl Service<'_> {
 /// A port, or a range of them.
 fn range(text: &str) -> Option<std::ops::RangeInclusive<u16>> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let (first, last) = (first.parse::<u16>().ok()?, last.parse::<u16>().ok()?);
+    let (first, last) = (text::number::<u16>(first)?, text::number::<u16>(last)?);
     (first > 0 && first <= last && last - first < RANGE).then_some(first..=last)
 }

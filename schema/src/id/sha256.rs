@@ -7,7 +7,7 @@ use sha2::Digest as _;
 
 use super::InvalidName;
 
-/// A SHA-256 digest; 64 lower-case hex digits as text.
+/// A SHA-256 digest; as text 64 hex digits, which are written in lower case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Sha256([u8; 32]);
@@ -33,7 +33,7 @@ impl FromStr for Sha256 {
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         let fail =
             || InvalidName { what: "SHA-256 digest", text: text.to_owned(), why: "it must be 64 hex digits" };
-        if text.len() != 64 || !text.is_ascii() {
+        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(fail());
         }
         let mut bytes = [0; 32];

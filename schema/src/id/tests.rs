@@ -29,6 +29,15 @@ fn what_leads_elsewhere_is_no_name() {
     }
 }
 
+#[test]
+fn a_digest_is_hex_digits_alone() {
+    let digest = Sha256::of(b"x").to_string();
+    assert_eq!(digest.parse::<Sha256>().unwrap(), Sha256::of(b"x"));
+    for bad in ["+f".repeat(32), digest.replace('1', "g"), digest.replace('1', ""), format!("{digest}00")] {
+        assert!(bad.parse::<Sha256>().is_err(), "{bad}");
+    }
+}
+
 proptest! {
     #[test]
     fn every_name_is_one_part(text in "[a-c0./\\\\~^:@{ _-]{0,8}|.{0,70}") {

@@ -207,8 +207,8 @@ value!(
     TcpAddress,
     "tcp address",
     |text| {
-        let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
-        if !matches!(port, Some(Ok(1..))) || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| text::number::<u16>(port));
+        if !matches!(port, Some(1..)) || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err("write HOST:PORT, as in '127.0.0.1:5432'");
         }
         Ok(())

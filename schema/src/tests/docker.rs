@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     ImageReference, InvalidName,
+    language::values::docker::{Size, Subnet},
     spec::{ContainerSpec, Port, Protocol, Spec},
 };
 
@@ -66,8 +67,26 @@ fn ports() {
         assert_eq!(found, expected, "{text}");
         assert_eq!(found.to_string().parse::<Port>().unwrap(), expected, "{text}");
     }
-    for bad in ["", "0:80", "80-90:80-90", "80:99999", "1.2.3:80:80", "80/icmp", "a:80"] {
+    for bad in ["", "0:80", "80-90:80-90", "80:99999", "1.2.3:80:80", "80/icmp", "a:80", "+80:80", "80:+80"] {
         assert!(bad.parse::<Port>().is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn sizes_and_subnets_are_what_they_look_like() {
+    for (text, bytes) in [("512", 512), ("64k", 64 << 10), ("512m", 512 << 20), ("2g", 2 << 30)] {
+        assert_eq!(text.parse::<Size>().unwrap().0, bytes, "{text}");
+    }
+    for bad in ["", "m", "+512m", "-1", "0", "1.5g", "512mb"] {
+        assert!(bad.parse::<Size>().is_err(), "{bad}");
+    }
+    for good in ["10.20.0.0/24", "10.20.0.0/32", "fd00:20::/64"] {
+        assert!(good.parse::<Subnet>().is_ok(), "{good}");
+    }
+    for bad in
+        ["10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0/8", "fd00::/129", "///", "0.0.0.0/0"]
+    {
+        assert!(bad.parse::<Subnet>().is_err(), "{bad}");
     }
 }
 

@@ -137,7 +137,11 @@ impl Memory {
     /// # Errors
     /// [`StoreError`]; it stays there then.
     pub fn pardoned_by_newer(&mut self) -> Result<(), StoreError> {
-        if self.quarantine.take().is_some() { self.store.remove(QUARANTINE) } else { Ok(()) }
+        if self.quarantine.is_some() {
+            self.store.remove(QUARANTINE)?;
+            self.quarantine = None;
+        }
+        Ok(())
     }
 
     fn forget_trial(&mut self) -> Result<(), StoreError> {

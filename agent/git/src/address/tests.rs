@@ -48,6 +48,7 @@ fn what_is_not_taken_is_told_without_repeating_it() {
         "git@host:",
         "ssh://host/%canary",
         "ssh://host/%0acanary",
+        "ssh://host/%+fcanary",
         "ssh://host/%ffcanary",
         "file://canary/a",
         "file:a",

@@ -148,7 +148,18 @@ value!(
     /// Addresses in CIDR form.
     Subnet,
     "subnet",
-    |text| word(text, |c| c.is_ascii_hexdigit() || matches!(c, '.' | ':' | '/'))
+    |text| {
+        let (address, length) = text.split_once('/').unzip();
+        let most = match address.unwrap_or(text).parse() {
+            Ok(IpAddr::V4(_)) => 32,
+            Ok(IpAddr::V6(_)) => 128,
+            Err(_) => 0,
+        };
+        match length.and_then(text::number::<u8>) {
+            Some(length @ 1..) if length <= most => Ok(()),
+            _ => Err("write ADDRESS/LENGTH, as in '10.20.0.0/24' or 'fd00:20::/64'"),
+        }
+    }
 );
 textual!(Subnet, "a subnet such as \"10.20.0.0/24\"",
     { "type": "string", "pattern": "^[0-9a-fA-F.:]+/[0-9]+$", "examples": ["10.20.0.0/24", "fd00:20::/64"] });
@@ -189,9 +200,9 @@ impl FromStr for Port {
             Some((ports, "sctp")) => (ports, Protocol::Sctp),
             Some(_) => return Err(fail()),
         };
-        let number = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(fail);
+        let port = |text: &str| text::number::<u16>(text).filter(|port| *port > 0).ok_or_else(fail);
         let Some((rest, target)) = ports.rsplit_once(':') else {
-            return Ok(Self { target: number(ports)?, protocol, published: None, address: None });
+            return Ok(Self { target: port(ports)?, protocol, published: None, address: None });
         };
         let (address, published) = match rest.rsplit_once(':') {
             Some((address, published)) => {
@@ -200,8 +211,8 @@ impl FromStr for Port {
             }
             None => (None, rest),
         };
-        let published = if published.is_empty() { None } else { Some(number(published)?) };
-        Ok(Self { target: number(target)?, protocol, published, address })
+        let published = if published.is_empty() { None } else { Some(port(published)?) };
+        Ok(Self { target: port(target)?, protocol, published, address })
     }
 }
 impl fmt::Display for Port {

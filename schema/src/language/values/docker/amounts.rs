@@ -11,6 +11,7 @@ use crate::{
         decode::{Decoder, Toml},
         field::{Field, integer, textual},
     },
+    text,
 };
 
 /// A number of bytes.
@@ -25,7 +26,7 @@ impl FromStr for Size {
     fn from_str(written: &str) -> Result<Self, InvalidName> {
         let unit = UNITS.iter().find_map(|(letter, factor)| Some((written.strip_suffix(*letter)?, *factor)));
         let (digits, factor) = unit.unwrap_or((written, 1));
-        let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+        let bytes = text::number::<u64>(digits).and_then(|number| number.checked_mul(factor));
         bytes.filter(|bytes| *bytes > 0 && i64::try_from(*bytes).is_ok()).map(Self).ok_or_else(|| {
             InvalidName {
                 what: "size",
@@ -143,5 +144,5 @@ fn billionths(text: &str) -> Option<u64> {
         return None;
     }
     let rest = format!("{rest:0<9}");
-    whole.parse::<u64>().ok()?.checked_mul(WHOLE)?.checked_add(rest.parse().ok()?)
+    text::number::<u64>(whole)?.checked_mul(WHOLE)?.checked_add(rest.parse().ok()?)
 }

@@ -14,9 +14,8 @@ use crate::host::{HostError, clock, packages::complaint::Complaint};
 const REFRESH_AGAIN: Duration = Duration::from_mins(10);
 
 /// Whether the package lists were refreshed for this transaction.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) enum Refreshed {
-    #[default]
     No,
     Whole,
     /// Not all of them: why.
