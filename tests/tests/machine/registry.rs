@@ -1,7 +1,9 @@
 //! Images from a real registry with TLS and a login: what is pulled, what cannot be, and that what runs goes on.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
-use harness::Host;
+use harness::{Host, wait};
 use holdfast_schema::status::{PassResult, ResourceOutcome};
 
 use crate::site::{NAME, Site};
@@ -224,6 +226,9 @@ fn join(shop: &Shop, name: &str) -> Result<Host> {
     let authority = first.read_file("/root/registry.crt")?;
     worker.write_file("/etc/docker/certs.d/registry.test:5000/ca.crt", authority)?;
     worker.run(&["docker", "swarm", "join", "--token", token.trim(), &format!("{address}:2377")])?;
+    // A Swarm gives no task to a node that it has not heard of yet.
+    let state = ["docker", "node", "inspect", "--format", "{{.Status.State}}", name];
+    wait::until("the node is ready", Duration::from_secs(30), || Ok(first.run(&state)?.trim() == "ready"))?;
     Ok(worker)
 }
 
