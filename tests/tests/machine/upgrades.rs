@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use harness::{Host, Manager, wait};
 use holdfast_schema::status::{PassResult, Status};
 
@@ -17,6 +17,7 @@ with_every_manager! {
     an_agent_that_hangs_is_replaced_by_the_old_one,
     an_agent_that_refuses_its_configuration_is_replaced_even_after_a_reboot,
     an_agent_that_cannot_reach_git_is_replaced_by_the_old_one,
+    a_power_cut_before_the_end_of_an_upgrade_is_not_followed_by_upgrades_without_end,
     a_power_cut_in_the_middle_of_an_upgrade_leaves_one_agent_that_works,
 }
 
@@ -174,22 +175,41 @@ fn files_come_back_with_zypper() -> Result<()> {
 }
 
 fn a_power_cut_in_the_middle_of_an_upgrade_leaves_one_agent_that_works(manager: Manager) -> Result<()> {
-    let site = site(manager, "cut", None)?;
+    // Neither version is whole.
+    let moment = match manager {
+        Manager::Apt => "sed '1,/ upgrade holdfast/d' /var/log/dpkg.log | grep -q half-installed",
+        Manager::Dnf | Manager::Zypper => "[ $(number) != $before ]",
+    };
+    power_cut_at(manager, "cut", moment)
+}
+
+/// What is installed once more then restarts the agent that had it installed.
+fn a_power_cut_before_the_end_of_an_upgrade_is_not_followed_by_upgrades_without_end(
+    manager: Manager,
+) -> Result<()> {
+    let moment = match manager {
+        Manager::Apt => {
+            "sed '1,/ upgrade holdfast/d' /var/log/dpkg.log | grep -q ' status unpacked holdfast'"
+        }
+        Manager::Dnf | Manager::Zypper => "rpm --query holdfast | grep -q 99.0",
+    };
+    power_cut_at(manager, "cut-late", moment)
+}
+
+fn power_cut_at(manager: Manager, name: &str, moment: &str) -> Result<()> {
+    let site = site(manager, name, None)?;
     let host = &site.host;
     let old = host.version("holdfast")?;
     let revision = site.publish(NEWER)?;
     host.run(&["systemd-run", "--unit=operator", "holdfast", "sync"])?;
-    // The package manager is held at the moment at which neither version is whole.
-    let neither = match manager {
-        Manager::Apt => "sed '1,/ upgrade holdfast/d' /var/log/dpkg.log | grep -q half-installed",
-        Manager::Dnf | Manager::Zypper => "[ $(number) != $before ]",
-    };
+    // The package manager is held there.
     host.shell(&format!(
         "number() {{ stat --format=%i /usr/bin/holdfast; }}; before=$(number)
-         until {neither}; do sleep 0.01; done
-         systemctl kill --kill-whom=all --signal=STOP holdfast-packages.service"
-    ))?;
-    assert!(!has_version(host, "99.0-1")?, "it was over before: this shows nothing");
+         until {moment}; do sleep 0.01; done
+         systemctl kill --kill-whom=all --signal=STOP holdfast-packages.service
+         systemctl show --property=ActiveState holdfast-packages.service | grep -E '=(active|activating)$'"
+    ))
+    .context("it was over before: this shows nothing")?;
     host.power_cut()?;
     wait::until("one of the two agents is at work", Duration::from_mins(4), || {
         let status = site.status()?.revision;

@@ -109,8 +109,8 @@ fn who_stopped_a_unit() -> Result<()> {
 }
 
 fn who_changed_a_package(manager: Manager) -> Result<()> {
-    // Nobody is seen who is gone within a few milliseconds.
-    let package = Package::new("shop", "1.0").script("prerm", "sleep 0.3");
+    // An agent that is at work itself looks a moment later.
+    let package = Package::new("shop", "1.0").script("prerm", "sleep 2");
     let site = Site::on(manager.boot("packages", &[package])?, "[package.shop]\n")?;
     site.sync()?.success()?;
     let remove = manager.remove(&["shop"]).join(" ");

@@ -168,6 +168,11 @@ impl Rpm {
             plan.install.iter().map(|(name, _)| name).chain(&plan.remove).map(|name| dotted(name)).collect();
         let text = names.into_iter().map(|name| name + "\n").collect();
         job.inputs.push((self.unfinished(), text));
+        self.ending(job)
+    }
+
+    /// Has a run itself forget, when it went well, what an interrupted one left: it may restart the agent that waits for it.
+    fn ending(&self, mut job: Job) -> Job {
         let unfinished = self.unfinished().to_string_lossy().into_owned();
         job.commands.push(words(["/bin/rm", "-f", "--", &unfinished]));
         job

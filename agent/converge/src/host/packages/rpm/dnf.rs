@@ -285,7 +285,8 @@ impl Manager for Dnf {
         let lines: Vec<String> = broken
             .map(|line| format!("reinstall {}", specification(&database.name(&line), Some(line.version))))
             .collect();
-        let job = || self.protecting(&Plan::default(), database, self.transaction(&[], &lines));
+        let job =
+            || self.rpm.ending(self.protecting(&Plan::default(), database, self.transaction(&[], &lines)));
         (!lines.is_empty()).then(job)
     }
 }

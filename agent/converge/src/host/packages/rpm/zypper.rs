@@ -213,6 +213,6 @@ impl Manager for Zypper {
         let archives: Vec<String> =
             broken.map(|line| self.word(&database.name(&line), Some(line.version))).collect();
         let reinstall = zypper(&[&INSTALL[..], &["--force", "--"]].concat());
-        (!archives.is_empty()).then(|| Job::of([reinstall, archives].concat()))
+        (!archives.is_empty()).then(|| self.rpm.ending(Job::of([reinstall, archives].concat())))
     }
 }
