@@ -180,7 +180,10 @@ fn a_power_cut_in_the_middle_of_an_upgrade_leaves_one_agent_that_works(manager: 
         Manager::Apt => "sed '1,/ upgrade holdfast/d' /var/log/dpkg.log | grep -q half-installed",
         Manager::Dnf | Manager::Zypper => "[ $(number) != $before ]",
     };
-    power_cut_at(manager, "cut", moment)
+    power_cut_at(manager, "cut", moment, |host| {
+        assert!(!has_version(host, "99.0-1")?, "it was over before: this shows nothing");
+        Ok(())
+    })
 }
 
 /// What is installed once more then restarts the agent that had it installed.
@@ -193,23 +196,29 @@ fn a_power_cut_before_the_end_of_an_upgrade_is_not_followed_by_upgrades_without_
         }
         Manager::Dnf | Manager::Zypper => "rpm --query holdfast | grep -q 99.0",
     };
-    power_cut_at(manager, "cut-late", moment)
+    power_cut_at(manager, "cut-late", moment, |_| Ok(()))
 }
 
-fn power_cut_at(manager: Manager, name: &str, moment: &str) -> Result<()> {
+/// Holds the package manager at a `moment`, looks whether it is the right one, and cuts the power.
+fn power_cut_at(
+    manager: Manager,
+    name: &str,
+    moment: &str,
+    is_right: impl FnOnce(&Host) -> Result<()>,
+) -> Result<()> {
     let site = site(manager, name, None)?;
     let host = &site.host;
     let old = host.version("holdfast")?;
     let revision = site.publish(NEWER)?;
     host.run(&["systemd-run", "--unit=operator", "holdfast", "sync"])?;
-    // The package manager is held there.
     host.shell(&format!(
         "number() {{ stat --format=%i /usr/bin/holdfast; }}; before=$(number)
-         until {moment}; do sleep 0.01; done
+         until {moment}; do :; done
          systemctl kill --kill-whom=all --signal=STOP holdfast-packages.service
          systemctl show --property=ActiveState holdfast-packages.service | grep -E '=(active|activating)$'"
     ))
     .context("it was over before: this shows nothing")?;
+    is_right(host)?;
     host.power_cut()?;
     wait::until("one of the two agents is at work", Duration::from_mins(4), || {
         let status = site.status()?.revision;
