@@ -37,7 +37,7 @@ mod simulate;
 mod unit;
 
 pub(super) use blame::last_words;
-pub(super) use unit::UNIT;
+pub(in crate::host) use unit::UNIT;
 
 use lists::Refreshed;
 
@@ -236,23 +236,21 @@ impl Installer {
         self.packages.forget();
         let database = self.packages.database().await?;
         if let Some(job) = session.manager.reinstall(&database) {
-            if self.attempt(session, "reinstall", job).await? {
-                session.manager.forget_unfinished();
-            }
+            self.attempt(session, "reinstall", job).await?;
             self.packages.forget();
         }
         Ok(())
     }
 
-    /// Runs a command that may fail, though not because somebody else is at work. Whether it went well.
-    async fn attempt(&self, session: &Session, what: &str, job: Job) -> Result<bool, HostError> {
+    /// Runs a command that may fail, though not because somebody else is at work.
+    async fn attempt(&self, session: &Session, what: &str, job: Job) -> Result<(), HostError> {
         let Err(said) = self.unit(session, &job.holding_back(&session.not_yet)).await? else {
-            return Ok(true);
+            return Ok(());
         };
         let manager = &*session.manager;
         busy(manager, &manager.complaints(&said), &said)?;
         tracing::debug!(what, said, "a package command failed");
-        Ok(false)
+        Ok(())
     }
 }
 

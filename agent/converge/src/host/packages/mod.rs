@@ -39,7 +39,7 @@ mod script;
 pub(crate) mod version;
 
 use database::Database;
-pub(super) use install::Installer;
+pub(super) use install::{Installer, UNIT};
 use manager::Manager;
 
 /// Where the agent's own directory is if nobody says.
@@ -147,7 +147,7 @@ impl Packages {
             Some(known) if known.is_current(&*manager)? => known,
             _ => {
                 let asked = Database::ask(&*manager).await?;
-                if asked.is_whole() && script::processes(install::UNIT).is_none() {
+                if asked.is_whole() && script::processes(UNIT).is_none() {
                     // What was interrupted has been looked at.
                     manager.forget_unfinished();
                 }

@@ -6,9 +6,6 @@ use std::{fmt, fs, os::unix::fs::MetadataExt as _};
 /// Nobody logged in to start it: see `proc_pid_loginuid(5)`.
 const NO_LOGIN: u32 = u32::MAX;
 
-/// How the names of the units begin in which this agent works, and has others work for it.
-const OURS: &str = "holdfast-";
-
 /// Who changed something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Culprit {
@@ -23,7 +20,7 @@ pub struct Culprit {
 }
 
 impl Culprit {
-    /// Asks the kernel; `None` if the process is gone, or works for this agent.
+    /// Asks the kernel; `None` if the process is gone.
     pub(super) fn of(pid: u32) -> Option<Self> {
         let read = |what: &str| fs::read_to_string(format!("/proc/{pid}/{what}")).ok();
         let program = Self::program_of(pid)?;
@@ -31,8 +28,7 @@ impl Culprit {
         let works_as = || fs::metadata(format!("/proc/{pid}")).ok().map(|process| process.uid());
         let user = login.or_else(|| works_as().filter(|uid| *uid != 0)).map(name_of);
         let unit = read("cgroup").and_then(|groups| unit_in(&groups));
-        let is_ours = unit.as_ref().is_some_and(|unit| unit.starts_with(OURS));
-        (!is_ours).then_some(Self { program, pid, user, unit })
+        Some(Self { program, pid, user, unit })
     }
 
     /// The name of a process; `None` if it is gone.

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, rc::Rc, time::Duration};
 use tokio::time::Instant;
 
 use super::{Culprit, Touched, until};
-use crate::host::packages::Packages;
+use crate::host::packages::{Packages, UNIT};
 
 /// Where package managers keep their databases, and the file in it that every change writes: dpkg's, and rpm's by age of the
 /// distribution and by format.
@@ -53,7 +53,8 @@ impl Database {
     /// The directories to watch for it; `has` tells whether a directory has an entry of a name.
     pub(super) fn directories(has: impl Fn(&str, &str) -> bool) -> BTreeSet<&'static str> {
         let there = DATABASES.into_iter().filter(|(directory, file)| has(directory, file));
-        there.map(|(directory, _)| directory).chain(has(DPKG, "updates").then_some(UPDATES)).collect()
+        let beside = |directory: &'static str| (directory == DPKG).then_some(UPDATES);
+        there.flat_map(|(directory, _)| [Some(directory), beside(directory)]).flatten().collect()
     }
 
     /// Takes note of a change of a path. Whether it was the database.
@@ -72,9 +73,10 @@ impl Database {
         is_database
     }
 
-    /// Looks who is at work; if nobody, again after `again`.
+    /// Looks who else is at work; if nobody, again after `again`.
     fn look(&mut self, now: Instant, again: Duration) {
-        match self.packages.at_work().and_then(Culprit::of) {
+        let by = self.packages.at_work().and_then(Culprit::of);
+        match by.filter(|by| by.unit.as_deref() != Some(UNIT)) {
             Some(by) => (self.by, self.ask) = (Some((by, now)), None),
             None => self.ask = (again < QUIET).then_some((now + again, again * 2)),
         }

@@ -20,7 +20,7 @@ use crate::host::{
 };
 
 /// The unit that every transaction runs in.
-pub(in crate::host::packages) const UNIT: &str = "holdfast-packages.service";
+pub(in crate::host) const UNIT: &str = "holdfast-packages.service";
 
 /// How long a pass waits for a transaction. The transaction itself may take as long as it likes.
 const PATIENCE: Duration = Duration::from_mins(10);
