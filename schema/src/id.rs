@@ -154,6 +154,11 @@ impl AbsolutePath {
         (!parent.is_empty()).then(|| Self(parent.to_owned()))
     }
 
+    /// Itself and the directories that hold it, innermost first, without the root.
+    pub fn ancestors(&self) -> impl Iterator<Item = AbsolutePath> {
+        std::iter::successors(Some(self.clone()), Self::parent)
+    }
+
     /// The path of the directory that holds it; empty for the root.
     pub fn directory(&self) -> &str {
         self.0.rsplit_once('/').map_or("", |(directory, _)| directory)

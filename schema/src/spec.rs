@@ -290,6 +290,11 @@ impl UnitSpec {
         format!("{UNIT_FILES}/{}", self.name)
     }
 
+    /// What it restarts or reloads because of.
+    pub fn inputs(&self) -> impl Iterator<Item = &ResourceId> {
+        self.restart_on.iter().chain(&self.reload_on)
+    }
+
     /// Its own file and its drop-ins, as far as they are declared.
     fn paths(&self) -> Vec<AbsolutePath> {
         let file = self.file();

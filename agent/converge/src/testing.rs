@@ -232,7 +232,7 @@ impl Scene {
             };
             resource.needs.extend(directories.iter().filter(under).cloned());
             if let Spec::Unit(unit) = &resource.spec {
-                resource.needs.extend(unit.restart_on.iter().chain(&unit.reload_on).cloned());
+                resource.needs.extend(unit.inputs().cloned());
             }
         }
         self

@@ -137,7 +137,7 @@ fn percent_decoded(path: &str) -> Result<String, Fault> {
                 let digits = [rest.next().ok_or_else(fail)?, rest.next().ok_or_else(fail)?];
                 let digits = str::from_utf8(&digits)
                     .ok()
-                    .filter(|digits| !digits.starts_with('+'))
+                    .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
                     .ok_or_else(fail)?;
                 u8::from_str_radix(digits, 16).map_err(|_not_hex| fail())?
             }

@@ -244,7 +244,7 @@ impl<'a, H: Write> Run<'a, '_, H> {
         let mut not_yet = BTreeSet::new();
         for resource in self.task.state.resources.values() {
             let Spec::Unit(unit) = &resource.spec else { continue };
-            let waits_for = resource.needs.iter().chain(&unit.restart_on).chain(&unit.reload_on);
+            let waits_for = resource.needs.iter().chain(unit.inputs());
             let waits = unit.content.is_some()
                 || !unit.drop_ins.is_empty()
                 || waits_for.into_iter().any(|need| need.kind != KindName::Package);

@@ -37,10 +37,7 @@ pub fn culprits(
 
 /// Who changed one of its paths, or a directory above it.
 fn at_its_paths<'t>(spec: &Spec, touched: &'t Touched) -> Option<&'t Culprit> {
-    let is_at = |path: &AbsolutePath| {
-        let mut above = std::iter::successors(Some(path.clone()), AbsolutePath::parent);
-        above.find_map(|path| touched.by.get(&path))
-    };
+    let is_at = |path: &AbsolutePath| path.ancestors().find_map(|path| touched.by.get(&path));
     let found = paths(spec).iter().find_map(is_at);
     match spec {
         Spec::Directory(directory) if directory.purge && found.is_none() => {

@@ -7,6 +7,7 @@ use holdfast_schema::{
     spec::{Ensure, RepositorySource, Spec},
 };
 
+use super::{Scope, watched_by_units};
 use crate::host::{
     logins,
     watch::{Interest, Touched, Watched},
@@ -65,10 +66,7 @@ pub fn concerned(state: &HostState, touched: &Touched) -> BTreeSet<ResourceId> {
     }
     let accounts = ACCOUNTS.iter().any(|path| touched.paths.iter().any(|touched| touched.as_str() == *path));
     let parents: BTreeSet<&str> = touched.paths.iter().map(AbsolutePath::directory).collect();
-    let is_touched = |path: &AbsolutePath| {
-        std::iter::successors(Some(path.clone()), AbsolutePath::parent)
-            .any(|path| touched.paths.contains(&path))
-    };
+    let is_touched = |path: &AbsolutePath| path.ancestors().any(|path| touched.paths.contains(&path));
     let any_path = |spec: &Spec| paths(spec).iter().any(is_touched);
     let is_concerned = |spec: &Spec| match spec {
         Spec::Package(_) => touched.packages,
@@ -108,30 +106,15 @@ pub fn concerned(state: &HostState, touched: &Touched) -> BTreeSet<ResourceId> {
         concerned.extend(watching);
     }
     // A unit is not restarted with what drifted a moment ago, which is told a moment later.
-    let inputs: Vec<ResourceId> = state
-        .resources
-        .iter()
-        .filter(|(id, _)| concerned.contains(*id))
-        .flat_map(|(_, resource)| inputs(&resource.spec))
-        .filter(|input| state.resources.contains_key(*input))
-        .cloned()
-        .collect();
+    let inputs = watched_by_units(state, Scope::Only(&concerned)).into_iter();
+    let inputs: Vec<ResourceId> = inputs.filter(|id| state.resources.contains_key(*id)).cloned().collect();
     concerned.extend(inputs);
     concerned
 }
 
 /// Whether a unit restarts or reloads because of one of these.
 fn watches(spec: &Spec, changed: &BTreeSet<ResourceId>) -> bool {
-    inputs(spec).any(|input| changed.contains(input))
-}
-
-/// What a unit restarts or reloads because of.
-fn inputs(spec: &Spec) -> impl Iterator<Item = &ResourceId> {
-    let unit = match spec {
-        Spec::Unit(unit) => Some(unit),
-        _ => None,
-    };
-    unit.into_iter().flat_map(|unit| unit.restart_on.iter().chain(&unit.reload_on))
+    matches!(spec, Spec::Unit(unit) if unit.inputs().any(|input| changed.contains(input)))
 }
 
 /// Whether rpm, in the database of its packages, keeps keys for it.

@@ -69,7 +69,7 @@ async fn foresee(
 ) -> Option<Foreseen> {
     let spec = item.declared.map(|resource| &resource.spec);
     if let Some(holdfast_schema::spec::Spec::Unit(unit)) = spec {
-        for input in unit.restart_on.iter().chain(&unit.reload_on) {
+        for input in unit.inputs() {
             scan::look_at(task, input, ledger, host, prints).await;
         }
     }

@@ -73,9 +73,7 @@ impl<'a, H> Foresight<'a, H> {
 
     fn is_gone(&self, path: &AbsolutePath) -> bool {
         let gone = self.gone.borrow();
-        !gone.is_empty()
-            && std::iter::successors(Some(path.clone()), AbsolutePath::parent)
-                .any(|path| gone.contains(&path))
+        !gone.is_empty() && path.ancestors().any(|path| gone.contains(&path))
     }
 }
 

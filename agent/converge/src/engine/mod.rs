@@ -17,7 +17,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_schema::{
-    AbsolutePath, ContentSource, HostState, KindName, Resource, ResourceId, Sha256, spec::Spec,
+    AbsolutePath, ContentSource, HostState, KindName, Resource, ResourceId, Sha256,
+    spec::{Spec, UnitSpec},
 };
 use tracing::Instrument as _;
 
@@ -170,7 +171,7 @@ fn watched_by_units<'a>(state: &'a HostState, scope: Scope<'_>) -> BTreeSet<&'a 
     let units = state.resources.range(&first..).filter(|(id, _)| scope.holds(id));
     units
         .filter_map(|(_, resource)| if let Spec::Unit(unit) = &resource.spec { Some(unit) } else { None })
-        .flat_map(|unit| unit.restart_on.iter().chain(&unit.reload_on))
+        .flat_map(UnitSpec::inputs)
         .collect()
 }
 

@@ -155,7 +155,7 @@ impl<'a, 'j, H: Write> Run<'a, 'j, H> {
     pub(super) async fn examine(&mut self, item: &Item<'a>) -> Result<Verdict, HostError> {
         let spec = item.declared.map(|resource| &resource.spec);
         if let Some(Spec::Unit(unit)) = spec {
-            for input in unit.restart_on.iter().chain(&unit.reload_on) {
+            for input in unit.inputs() {
                 scan::look_at(self.task, input, self.keeper.ledger(), self.host, &mut self.prints).await;
             }
         }

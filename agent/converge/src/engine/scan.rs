@@ -130,7 +130,7 @@ async fn adopt(task: &Task<'_>, host: &impl Read, notes: &mut impl Notes) -> Pri
         if !level::unknown_start(want, started, &now) {
             continue;
         }
-        for input in want.restart_on.iter().chain(&want.reload_on) {
+        for input in want.inputs() {
             look_at(task, input, notes.ledger(), host, &mut prints).await;
         }
         if let Some(lesson) = adoption(task, id, want, notes.ledger(), host, &prints).await {

@@ -179,8 +179,7 @@ impl Removals<'_, '_> {
                 .filter_map(|kind| self.state.resources.get_key_value(&ResourceId::new(kind, path.as_str())));
             found.filter(|(_, resource)| wanted(resource)).map(|(id, _)| id).next()
         };
-        let above = |path: &AbsolutePath| std::iter::successors(path.parent(), AbsolutePath::parent);
-        let successor = |path: &AbsolutePath| above(path).find_map(|path| declared(&path));
+        let successor = |path: &AbsolutePath| path.ancestors().skip(1).find_map(|path| declared(&path));
         self.ids_leaving.iter().filter_map(|id| Some((*id, self.paths(id).find_map(successor)?))).collect()
     }
 

@@ -123,10 +123,7 @@ impl Watch {
     ) -> Result<Self, HostError> {
         let watching = |source| HostError::Io { tried: "watch for changes".to_owned(), source };
         let (changes, runs) = witness.map(|Witness { changes, runs }| (changes, runs)).unzip();
-        let machine = match packages {
-            Some(packages) => Some(Machine::new(packages, runs).map_err(watching)?),
-            None => None,
-        };
+        let machine = packages.map(|packages| Machine::new(packages, runs)).transpose().map_err(watching)?;
         Ok(Self {
             directories: Directories::new(files, changes).map_err(watching)?,
             machine,
