@@ -188,7 +188,8 @@ impl Agent {
     }
 
     async fn converge_and_publish(&mut self, stop: &Stop) {
-        self.converge(stop).await;
+        // Large, as a pass is.
+        Box::pin(self.converge(stop)).await;
         tokio::select! {
             () = self.publish() => {}
             () = stop.wait() => {}

@@ -54,6 +54,17 @@ impl Default for Vigil {
 }
 
 impl Vigil {
+    /// Goes on listening while something is done.
+    pub(super) async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        match &mut self.watch {
+            Some(watch) => tokio::select! {
+                done = work => done,
+                never = watch.listen() => match never {},
+            },
+            None => work.await,
+        }
+    }
+
     /// A person's wish is fulfilled.
     pub(super) fn was_asked(&mut self) {
         self.asked = false;

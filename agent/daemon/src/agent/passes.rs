@@ -74,7 +74,7 @@ impl Agent {
         };
         let pass = engine::pass(&task, &self.host, &mut self.memory.ledger, &mut records, journal, stop);
         // Large: it would make every future larger that could run it.
-        let report = Box::pin(pass).await;
+        let report = Box::pin(self.vigil.during(Box::pin(pass))).await;
         if report.summary().failed > 0 {
             // What could not be removed may be half-removed.
             self.swept = false;

@@ -33,7 +33,7 @@ pub(super) enum FromMachine {
     Mounts(BTreeSet<AbsolutePath>),
     Unit(Signal),
     Docker(Heard),
-    /// A change of packages is to be told now.
+    /// A change of packages is to be told.
     Packages,
 }
 
@@ -72,9 +72,8 @@ impl Machine {
         }
     }
 
-    /// Adds to what is told that packages changed, if that is to be told now, and who did what with commands.
+    /// Adds to what is told who did what with commands.
     pub(super) fn testify(&mut self, touched: &mut Touched) {
-        self.packages.testify(touched);
         if (touched.all_units || touched.docker || !touched.units.is_empty())
             && let Some(runs) = &mut self.runs
         {

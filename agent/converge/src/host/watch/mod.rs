@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
     rc::Rc,
     time::Duration,
 };
@@ -42,6 +43,9 @@ const SHARE: u32 = 8;
 
 /// But never later than this, so that a repair is not long in coming.
 const PAUSE_AT_MOST: Duration = Duration::from_millis(300);
+
+/// Not more paths are remembered for one telling: as many as the kernel keeps, see `inotify(7)`.
+const MOST_PATHS: usize = 16384;
 
 /// How closely a directory is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -168,36 +172,56 @@ impl Watch {
             // What took long mostly waited, for a unit to settle for example.
             self.not_before = now + (now.duration_since(told) * SHARE).min(PAUSE_AT_MOST);
         }
+        if !self.pending.is_empty() {
+            self.is_due_in_a_burst();
+        }
         loop {
             let due = self.due.map(|due| due.max(self.not_before));
-            let due = [due, self.docker_due].into_iter().flatten().min();
-            tokio::select! {
-                () = until(due) => {}
-                // A storm is not followed word by word: what the kernel has queued is read when it is due.
-                changed = self.directories.next(), if self.due.is_none() => self.note_paths(changed),
-                heard = or_never(self.machine.as_mut().map(Machine::next)) => self.note(heard),
-            }
+            self.hear(due).await;
             let now = Instant::now();
-            if self.docker_due.is_some_and(|due| due <= now) {
+            if self.due.is_some_and(|due| due.max(self.not_before) <= now) {
+                self.take_in();
+                self.due = None;
+                self.told = Some(now);
+                let mut touched = std::mem::take(&mut self.pending);
+                if let Some(machine) = &mut self.machine {
+                    machine.testify(&mut touched);
+                }
+                return touched;
+            }
+        }
+    }
+
+    /// Listens for ever, and leaves it to [`Self::next`] to tell: who changes something while nobody waits for it may be gone
+    /// when somebody does. Dropping the future loses nothing.
+    pub async fn listen(&mut self) -> Infallible {
+        loop {
+            self.hear(self.due).await;
+            if self.due.take_if(|due| *due <= Instant::now()).is_some() {
+                self.take_in();
+            }
+        }
+    }
+
+    /// Takes note of one thing that is told, or waits until `due`.
+    async fn hear(&mut self, due: Option<Instant>) {
+        tokio::select! {
+            () = until(due) => {}
+            () = until(self.docker_due) => {
                 self.docker_due = None;
                 self.pending.docker = true;
                 self.is_due_in_a_burst();
             }
-            let mut touched = Touched::default();
-            if self.due.is_some_and(|due| due.max(self.not_before) <= now) {
-                let changed = self.directories.drain();
-                self.note_paths(changed);
-                self.due = None;
-                touched = std::mem::take(&mut self.pending);
-            }
-            if let Some(machine) = &mut self.machine {
-                machine.testify(&mut touched);
-            }
-            if !touched.is_empty() {
-                self.told = Some(now);
-                return touched;
-            }
+            // A storm is not followed word by word: what the kernel has queued is read when it is due.
+            changed = self.directories.next(), if self.due.is_none() => self.note_paths(changed),
+            heard = or_never(self.machine.as_mut().map(Machine::next)) => self.note(heard),
         }
+    }
+
+    /// Takes note of what the kernel has queued.
+    fn take_in(&mut self) {
+        let changed = self.directories.drain();
+        self.note_paths(changed);
     }
 
     fn is_due_in_a_burst(&mut self) {
@@ -206,7 +230,9 @@ impl Watch {
 
     fn note_paths(&mut self, changed: directories::Changed) {
         let directories::Changed { paths, by, overflow } = changed;
-        self.pending.by.extend(by);
+        if self.pending.by.len() < MOST_PATHS {
+            self.pending.by.extend(by);
+        }
         for path in paths {
             self.note_path(path);
         }
@@ -228,7 +254,11 @@ impl Watch {
                 return;
             }
         }
-        self.pending.paths.insert(path);
+        if self.pending.paths.len() < MOST_PATHS {
+            self.pending.paths.insert(path);
+        } else {
+            self.pending.everything = true;
+        }
         self.is_due_in_a_burst();
     }
 
@@ -243,7 +273,11 @@ impl Watch {
                     self.docker_due = Some(Instant::now() + DOCKER_AGAIN);
                 }
             }
-            FromMachine::Packages => return,
+            FromMachine::Packages => {
+                if let Some(machine) = &mut self.machine {
+                    machine.packages.testify(&mut self.pending);
+                }
+            }
         }
         self.is_due_in_a_burst();
     }

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::time::timeout;
 
-use super::{Interest, Touched, Watch, Watched, Witness};
+use super::{Interest, MOST_PATHS, Touched, Watch, Watched, Witness};
 use crate::host::LocalHost;
 
 /// A directory in which `/etc/app` is watched for its entries.
@@ -49,6 +49,10 @@ impl Site {
     /// The paths of the next burst.
     async fn paths(&mut self) -> Vec<String> {
         self.touched().await.paths.iter().map(ToString::to_string).collect()
+    }
+
+    async fn listen_for(&mut self, milliseconds: u64) {
+        timeout(Duration::from_millis(milliseconds), self.watch.listen()).await.unwrap_err();
     }
 
     async fn is_quiet(&mut self) {
@@ -155,6 +159,33 @@ async fn more_than_the_kernel_keeps_means_everything() {
 }
 
 #[tokio::test]
+async fn what_happens_while_somebody_only_listens_is_told_later() {
+    let mut site = Site::new();
+    fs::write(site.path("etc/app/conf"), "early").unwrap();
+    site.listen_for(100).await;
+    fs::write(site.path("etc/app/late"), "x").unwrap();
+    site.listen_for(100).await;
+    assert_eq!(site.paths().await, ["/etc/app/conf", "/etc/app/late"]);
+    site.is_quiet().await;
+    for number in 0..MOST_PATHS {
+        fs::write(site.path(&format!("etc/app/{number}")), "").unwrap();
+        if number % 1000 == 0 {
+            site.listen_for(20).await;
+        }
+    }
+    let touched = site.touched().await;
+    assert!(!touched.everything && touched.paths.len() == MOST_PATHS);
+    for number in 0..=MOST_PATHS {
+        fs::remove_file(site.path(&format!("etc/app/{}", number % MOST_PATHS))).ok();
+        fs::write(site.path(&format!("etc/app/x{number}")), "").unwrap();
+        if number % 1000 == 0 {
+            site.listen_for(20).await;
+        }
+    }
+    assert!(site.touched().await.everything, "more than is remembered");
+}
+
+#[tokio::test]
 async fn another_list_replaces_the_first() {
     let mut site = Site::new();
     fs::create_dir(site.path("srv")).unwrap();
@@ -190,6 +221,17 @@ async fn privileged_who_changed_something_is_told() {
     assert_eq!((by.program.as_str(), by.pid), ("sh", meddler.id()));
     drop(meddler.stdin.take());
     meddler.wait().unwrap();
+
+    // It is gone before anybody waits for what it did.
+    let mut meddler = std::process::Command::new("sh")
+        .args(["-c", "echo theirs >conf; sleep 0.2"])
+        .current_dir(site.path("etc/app"))
+        .spawn()
+        .unwrap();
+    site.listen_for(100).await;
+    meddler.wait().unwrap();
+    let touched = site.touched().await;
+    assert_eq!(touched.by[&"/etc/app/conf".parse().unwrap()].pid, meddler.id());
 
     // What this process does itself is nobody's fault.
     fs::write(site.path("etc/app/conf"), "ours").unwrap();

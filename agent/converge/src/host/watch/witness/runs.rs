@@ -9,11 +9,12 @@ use tokio::{io::unix::AsyncFd, time::Instant};
 use super::group::Group;
 use crate::host::watch::{Culprit, until};
 
-/// The kernel tells when the file is opened; a moment later the process has become the command.
+/// The kernel tells when the file is opened; a moment later the process has become the command. After that it is looked again
+/// when twice as long has passed: on a busy machine it waits for its turn.
 const BECOMES: Duration = Duration::from_millis(1);
 
 /// Nobody takes longer than this to become it.
-const GIVE_UP: Duration = Duration::from_millis(50);
+const GIVE_UP: Duration = Duration::from_secs(2);
 
 /// Not more are remembered.
 const MOST: usize = 200;
@@ -61,6 +62,11 @@ impl Command {
             Self::Docker => "docker",
         }
     }
+
+    /// The command that a process of this name is.
+    fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|command| command.name() == name)
+    }
 }
 
 impl Runs {
@@ -105,7 +111,7 @@ impl Runs {
         self.identify();
         self.known.retain(|(_, ended)| !ended);
         for (run, ended) in &mut self.known {
-            *ended = command_of(run.by.pid) != Some(run.command);
+            *ended = Culprit::program_of(run.by.pid).as_deref() != Some(run.command.name());
         }
         self.known.iter().map(|(run, _)| run.clone()).collect()
     }
@@ -115,7 +121,12 @@ impl Runs {
         let Self { group, begun, .. } = self;
         group.each(|event| begun.push((event.pid, now)));
         begun.truncate(MOST);
-        self.look = (!begun.is_empty()).then(|| now + BECOMES);
+        self.look_again(now);
+    }
+
+    fn look_again(&mut self, now: Instant) {
+        let youngest = self.begun.last().map(|(_, since)| now.duration_since(*since));
+        self.look = youngest.map(|age| now + age.max(BECOMES));
     }
 
     /// Looks at those that begin.
@@ -123,19 +134,15 @@ impl Runs {
         let now = Instant::now();
         let Self { begun, known, .. } = self;
         begun.retain(|(pid, since)| {
-            let Some(command) = command_of(*pid) else { return now.duration_since(*since) < GIVE_UP };
-            let run = Culprit::of(*pid).map(|by| Run { command, words: Culprit::words_of(*pid), by });
-            known.extend(run.map(|run| (run, false)));
+            let Some(by) = Culprit::of(*pid) else { return false };
+            let Some(command) = Command::of(&by.program) else {
+                return now.duration_since(*since) < GIVE_UP;
+            };
+            known.push((Run { command, words: Culprit::words_of(*pid), by }, false));
             false
         });
         let surplus = known.len().saturating_sub(MOST);
         known.drain(..surplus);
-        self.look = (!begun.is_empty()).then(|| now + BECOMES);
+        self.look_again(now);
     }
-}
-
-/// The command that a process is.
-fn command_of(pid: u32) -> Option<Command> {
-    let name = Culprit::program_of(pid)?;
-    Command::ALL.into_iter().find(|command| command.name() == name)
 }
