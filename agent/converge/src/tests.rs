@@ -29,6 +29,7 @@ fn every_code_is_explained_once() {
         Refusal::Elsewhere { by: text() },
         Refusal::ServiceFailed { service: text(), how: "x" },
         Refusal::NodeMissing { node: text() },
+        Refusal::NodeAmbiguous { node: text(), ids: [text(), text()] },
         Refusal::Secret { name: text(), why: holdfast_secrets::EnvelopeError::Malformed },
         Refusal::VolumeDiffers { volume: text(), field: text(), found: text(), wanted: text() },
     ];
@@ -55,8 +56,8 @@ fn every_code_is_explained_once() {
     for refusal in &refusals {
         let failure = Failure::from(refusal);
         assert_eq!((failure.code, failure.retry), (refusal.code(), refusal.retry()));
-        let waits =
-            ["E_NO_ACCOUNT", "E_IMAGE_MISSING", "E_ELSEWHERE", "E_NODE_MISSING"].contains(&refusal.code());
+        let waits = ["E_NO_ACCOUNT", "E_IMAGE_MISSING", "E_ELSEWHERE", "E_NODE_MISSING", "E_NODE_AMBIGUOUS"]
+            .contains(&refusal.code());
         assert!(failure.retry != Retry::Soon || waits);
     }
 }

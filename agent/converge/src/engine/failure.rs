@@ -95,6 +95,11 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "let it join, or name it as `docker node ls` does",
     ),
     (
+        "E_NODE_AMBIGUOUS",
+        "two nodes of the Swarm that are ready have the host name of a declared one",
+        "give one of the two machines another host name, and let it join anew",
+    ),
+    (
         "E_JOURNAL",
         "what would be changed could not be written down first, so it was not changed",
         "free some space under /var/lib/holdfast and check that it can be written",

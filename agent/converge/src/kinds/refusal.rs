@@ -97,6 +97,14 @@ pub enum Refusal {
         /// Its host name.
         node: String,
     },
+    /// The Swarm has several.
+    #[error("two nodes of the Swarm are named {node}: {} and {}", .ids[0], .ids[1])]
+    NodeAmbiguous {
+        /// Their host name.
+        node: String,
+        /// Which.
+        ids: [String; 2],
+    },
     /// A volume that is there and is not as declared.
     #[error("the volume {volume} has {field} {found}, not {wanted}")]
     VolumeDiffers {
@@ -128,6 +136,7 @@ impl Refusal {
             Self::Elsewhere { .. } => "E_ELSEWHERE",
             Self::ServiceFailed { .. } => "E_SERVICE_FAILED",
             Self::NodeMissing { .. } => "E_NODE_MISSING",
+            Self::NodeAmbiguous { .. } => "E_NODE_AMBIGUOUS",
         }
     }
 
@@ -137,7 +146,8 @@ impl Refusal {
             Self::NoSuchAccount { .. }
             | Self::ImageMissing { .. }
             | Self::Elsewhere { .. }
-            | Self::NodeMissing { .. } => Retry::Soon,
+            | Self::NodeMissing { .. }
+            | Self::NodeAmbiguous { .. } => Retry::Soon,
             Self::ServiceFailed { .. }
             | Self::Secret { .. }
             | Self::RepositoryFormat { .. }
@@ -171,6 +181,9 @@ impl Refusal {
                 "change the declaration, or have it tried again with `docker service update --label-rm io.holdfast.failed`"
             }
             Self::NodeMissing { .. } => "let the node join the Swarm, or name it as `docker node ls` does",
+            Self::NodeAmbiguous { .. } => {
+                "give one of the two machines another host name, and let it join anew"
+            }
             Self::NotEnablable { .. } => "give the unit an [Install] section, or do not set `enabled`",
         }
     }

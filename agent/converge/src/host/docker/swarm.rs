@@ -44,27 +44,16 @@ impl Docker {
             None => self.info().await?.swarm.node_id,
         };
         *self.node_id.borrow_mut() = Some(own.clone());
-        let text = |value: &Value, pointer: &str| {
-            value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
-        };
         let leads = |node: &&ListedNode| {
             let status = node.manager_status.as_ref();
             status.and_then(|status| status.get("Leader")).and_then(Value::as_bool) == Some(true)
         };
         let role = match listed.iter().find(leads) {
             Some(leader) if leader.id == own => SwarmRole::Leader,
-            Some(leader) => SwarmRole::Manager { leader: text(&leader.description, "/Hostname") },
+            Some(leader) => SwarmRole::Manager { leader: leader.host_name().to_owned() },
             None => return Err(HostError::NoQuorum { reason: "no manager leads".to_owned() }),
         };
-        let mut nodes: BTreeMap<String, NodeNow> = BTreeMap::new();
-        for node in listed {
-            let name = text(&node.description, "/Hostname");
-            // A host that joined anew leaves its former self behind.
-            if text(&node.status, "/State") == "ready" || !nodes.contains_key(&name) {
-                nodes.insert(name, NodeNow { id: node.id, index: node.version.index, spec: node.spec });
-            }
-        }
-        Ok(SwarmNow { role, nodes })
+        Ok(SwarmNow { role, nodes: listed::nodes_by_name(listed) })
     }
 
     /// What a node is that is no manager.

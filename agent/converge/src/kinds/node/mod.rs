@@ -46,6 +46,9 @@ impl Kind for Node {
         }
         let name = || subject.id.name.clone();
         let now = seen.now.as_ref().ok_or_else(|| Refusal::NodeMissing { node: name() })?;
+        if let Some(namesake) = &now.namesake {
+            return Err(Refusal::NodeAmbiguous { node: name(), ids: [now.id.clone(), namesake.clone()] });
+        }
         let mut body = now.spec.clone();
         let differences = bring(want, &mut body);
         if differences.is_empty() {

@@ -1,13 +1,13 @@
 //! How the engine's API lists what the Swarm keeps.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use holdfast_schema::Sha256;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ObjectNow, ServiceNow, SwarmObject};
+use super::{NodeNow, ObjectNow, ServiceNow, SwarmObject};
 use crate::host::docker::{RESOURCE_LABEL, now::or_default};
 
 #[derive(Deserialize, Default)]
@@ -21,11 +21,48 @@ pub(super) struct Version {
 pub(super) struct ListedNode {
     #[serde(rename = "ID")]
     pub(super) id: String,
-    pub(super) version: Version,
-    pub(super) spec: Value,
-    pub(super) description: Value,
-    pub(super) status: Value,
+    version: Version,
+    created_at: String,
+    spec: Value,
+    description: Value,
+    status: Value,
     pub(super) manager_status: Option<Value>,
+}
+
+impl ListedNode {
+    pub(super) fn host_name(&self) -> &str {
+        self.description.get("Hostname").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.status.get("State").and_then(Value::as_str) == Some("ready")
+    }
+}
+
+/// The nodes by host name. A host that joined anew leaves its former self behind: one that is ready comes before others, and the
+/// newest before its former selves.
+pub(super) fn nodes_by_name(mut listed: Vec<ListedNode>) -> BTreeMap<String, NodeNow> {
+    listed.sort_by(|one, other| {
+        let rank = |node: &ListedNode| (node.is_ready(), node.created_at.clone());
+        rank(other).cmp(&rank(one))
+    });
+    let mut nodes: BTreeMap<String, NodeNow> = BTreeMap::new();
+    for node in listed {
+        let (name, is_ready) = (node.host_name().to_owned(), node.is_ready());
+        match nodes.entry(name) {
+            Entry::Vacant(place) => {
+                place.insert(NodeNow {
+                    id: node.id,
+                    index: node.version.index,
+                    spec: node.spec,
+                    namesake: None,
+                });
+            }
+            Entry::Occupied(mut known) if is_ready => known.get_mut().namesake = Some(node.id),
+            Entry::Occupied(_) => {}
+        }
+    }
+    nodes
 }
 
 /// What the engine says of a service.
@@ -137,5 +174,37 @@ fn name_networks(spec: &mut Value, networks: &BTreeMap<String, String>) {
         if let (Some(name), Some(network)) = (name.cloned(), network.as_object_mut()) {
             network.insert("Target".to_owned(), Value::String(name));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_former_self_gives_way_and_a_namesake_is_told() {
+        let node = |id: &str, name: &str, year: u32, state: &str| {
+            serde_json::from_value(json!({
+                "ID": id, "Version": { "Index": 7 }, "CreatedAt": format!("{year}-01-01T00:00:00Z"),
+                "Description": { "Hostname": name }, "Status": { "State": state }, "Spec": {},
+            }))
+            .unwrap()
+        };
+        let nodes = nodes_by_name(vec![
+            node("a1", "rejoined", 2024, "down"),
+            node("a2", "rejoined", 2025, "ready"),
+            node("a3", "rejoined", 2026, "down"),
+            node("b1", "down", 2024, "down"),
+            node("b2", "down", 2025, "down"),
+            node("c1", "twice", 2025, "ready"),
+            node("c2", "twice", 2024, "ready"),
+        ]);
+        let told: Vec<_> = nodes
+            .iter()
+            .map(|(name, node)| (name.as_str(), node.id.as_str(), node.namesake.as_deref()))
+            .collect();
+        assert_eq!(told, [("down", "b2", None), ("rejoined", "a2", None), ("twice", "c1", Some("c2"))]);
     }
 }

@@ -43,6 +43,8 @@ pub struct NodeNow {
     pub index: u64,
     /// Its labels, role and availability, as the engine has them.
     pub spec: Value,
+    /// The id of another node that is ready and has the same host name.
+    pub namesake: Option<String>,
 }
 
 /// A service.
