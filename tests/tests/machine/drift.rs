@@ -12,6 +12,7 @@ use crate::{
 };
 
 mod culprits;
+mod kinds;
 mod storms;
 
 with_every_manager! {

@@ -20,13 +20,13 @@ const LOGIN: &str = "registry:registry.test:5000";
 const SHOP: &str = "container:shop";
 
 /// A site with a registry on its host, and a fleet that can keep secrets for it.
-struct Shop {
-    site: Site,
+pub(crate) struct Shop {
+    pub(crate) site: Site,
     key: String,
 }
 
 impl Shop {
-    fn new(name: &str) -> Result<Self> {
+    pub(crate) fn new(name: &str) -> Result<Self> {
         let host = Host::boot_with(name, PACKAGES)?;
         // The engine's layers cannot lie on those of the one that the host runs on.
         host.shell("systemctl stop docker; mount -t tmpfs tmpfs /var/lib/docker; systemctl start docker")?;
@@ -48,7 +48,7 @@ impl Shop {
     }
 
     /// Encrypts a secret that only one resource of the host may have.
-    fn secret_for(&self, name: &str, value: &str, destination: &str) -> Result<()> {
+    pub(crate) fn secret_for(&self, name: &str, value: &str, destination: &str) -> Result<()> {
         self.site.fleet.write("../value", value)?;
         self.site.fleet.write(crate::site::STATE, &self.state(""))?;
         let encrypt = ["secret", "encrypt", name, "--host", NAME, "--destination", destination];
@@ -56,7 +56,7 @@ impl Shop {
     }
 
     /// Pushes an image of about that many KiB, and gives its digest. The engine does not have it afterwards.
-    fn push(&self, tag: &str, kibibytes: u32) -> Result<String> {
+    pub(crate) fn push(&self, tag: &str, kibibytes: u32) -> Result<String> {
         let script = format!(
             "rm -rf /root/image && mkdir -p /root/image/bin /root/image/tmp && cp /bin/busybox /root/image/bin/sh
              ln -s sh /root/image/bin/busybox && head -c {kibibytes}k /dev/urandom >/root/image/filler
@@ -70,7 +70,7 @@ impl Shop {
         Ok(digest.trim().rsplit('@').next().unwrap_or_default().to_owned())
     }
 
-    fn forget_login(&self) -> Result<()> {
+    pub(crate) fn forget_login(&self) -> Result<()> {
         self.site.host.run(&["rm", "-rf", "/root/.docker"]).map(drop)
     }
 
@@ -78,7 +78,7 @@ impl Shop {
         format!("age_key = \"{}\"\n{more}", self.key)
     }
 
-    fn logged_in(&self, secret: &str, image: &str) -> String {
+    pub(crate) fn logged_in(&self, secret: &str, image: &str) -> String {
         let login =
             format!("[registry.\"registry.test:5000\"]\nuser = \"{USER}\"\npassword = \"{secret}\"\n");
         self.state(&format!("{login}{}", container(image)))
@@ -104,7 +104,7 @@ fn container(image: &str) -> String {
     format!("[container.shop]\nimage = \"{image}\"\n")
 }
 
-fn at(digest: &str) -> String {
+pub(crate) fn at(digest: &str) -> String {
     format!("registry.test:5000/shop:1@{digest}")
 }
 

@@ -29,7 +29,7 @@ fn files(manager: Manager, name: &str) -> [String; 2] {
 }
 
 /// The declaration of a repository at a path of the host.
-fn declared(manager: Manager, name: &str, path: &str, key: &SigningKey) -> Result<String> {
+pub(crate) fn declared(manager: Manager, name: &str, path: &str, key: &SigningKey) -> Result<String> {
     let own = match manager {
         Manager::Apt => "suites = [\"stable\"]\ncomponents = [\"main\"]\n",
         Manager::Dnf | Manager::Zypper => "check_metadata = true\n",
@@ -58,7 +58,7 @@ fn is_offered(host: &Host, package: &str) -> Result<bool> {
     Ok(host.output(ask)?.text().contains(package))
 }
 
-fn serve(site: &Site, packages: &[Package], key: &SigningKey, path: &str) -> Result<()> {
+pub(crate) fn serve(site: &Site, packages: &[Package], key: &SigningKey, path: &str) -> Result<()> {
     let manager = site.host.manager;
     SignedRepository { manager, packages, key, valid_until: None }.serve_to(&site.host, path)
 }

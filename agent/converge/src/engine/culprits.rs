@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_schema::{AbsolutePath, HostState, ResourceId, spec::Spec};
+use holdfast_schema::{AbsolutePath, HostState, KindName, ResourceId, spec::Spec};
 
 use super::drift::paths;
 use crate::host::watch::{Command, Culprit, Run, Touched};
@@ -61,13 +61,33 @@ fn is_about(run: &Run, spec: &Spec, name: &str) -> bool {
                 && words.clone().any(|word| word == name || Some(word) == name.strip_suffix(".service"))
         }
         (Command::Docker, spec) if spec.kind().is_of_docker() && does(OF_DOCKER) => {
-            // Its own name, or that of the stack or the project that it belongs to.
-            let of_many = words.clone().any(|word| word == "stack" || word == "compose");
-            words.clone().any(|word| {
-                let rest = name.strip_prefix(word).filter(|_| !word.is_empty());
-                rest.is_some_and(|rest| rest.is_empty() || (of_many && rest.starts_with(['_', '-'])))
-            })
+            let of_compose = words.clone().any(|word| word == "compose");
+            let of_many = of_compose || words.clone().any(|word| word == "stack");
+            let names_it = |word: &str| names(word, spec.kind(), name, of_many);
+            words.clone().any(names_it) || (of_compose && projects(run).any(|project| names_it(&project)))
         }
         _ => false,
     }
+}
+
+/// Whether a word of docker(1) is the name of something: an image's without its digest, a service's with the number of its
+/// tasks, a config's with that of its content; of many things, if it names the stack or the project that they belong to.
+fn names(word: &str, kind: KindName, name: &str, of_many: bool) -> bool {
+    let is_kept = matches!(kind, KindName::Config | KindName::Secret);
+    match (name.strip_prefix(word), word.strip_prefix(name)) {
+        _ if word.is_empty() => false,
+        (Some(rest), _) => {
+            rest.is_empty() || rest.starts_with('@') || (of_many && rest.starts_with(['_', '-']))
+        }
+        (None, Some(rest)) => rest.starts_with('=') || (is_kept && rest.starts_with('-')),
+        (None, None) => false,
+    }
+}
+
+/// What projects are called that nobody gives a name, as docker-compose(1) has it: like the directory of their file, or that in
+/// which the command was run.
+fn projects(run: &Run) -> impl Iterator<Item = String> {
+    let above = |file: &str| Some(file.rsplit_once('/')?.0.to_owned());
+    let directories = run.words.iter().filter_map(move |word| above(word)).chain(run.directory.clone());
+    directories.filter_map(|directory| Some(directory.rsplit('/').next()?.to_lowercase()))
 }

@@ -156,19 +156,27 @@ fn who_changed_a_package(manager: Manager) -> Result<()> {
 }
 
 #[test]
-fn who_removed_a_container() -> Result<()> {
+fn who_changed_what_docker_keeps() -> Result<()> {
     let host = Host::boot_with_docker("culprits")?;
+    host.run(&["docker", "swarm", "init", "--advertise-addr", &host.address()?])?;
     let image = image(&host, "shop", FOREVER)?;
-    let site = Site::on(
-        host,
-        &format!("[container.shop]\nimage = \"{image}\"\nnetworks = [\"front\"]\n[network.front]\n"),
-    )?;
+    let state = format!(
+        "[container.shop]\nimage = \"{image}\"\nnetworks = [\"front\"]\n[network.front]\n\
+         [service.web]\nimage = \"{image}\"\nreplicas = 1\n[config.motto]\ncontent = \"well\"\n"
+    );
+    let site = Site::on(host, &state)?;
     site.sync()?.success()?;
-    let ways = [
+    let of_container = [
         ("docker", "docker kill shop"),
         ("docker", "docker rm --force shop"),
-        ("docker", "docker rm --force $(docker ps --quiet)"),
+        ("docker", "docker rm --force $(docker ps --quiet --filter name=shop)"),
         ("docker", "docker network disconnect front shop"),
     ];
-    are_named(&site, "container:shop", &ways)
+    are_named(&site, "container:shop", &of_container)?;
+    let of_service = [
+        ("docker", "docker service scale --detach web=0"),
+        ("docker", "docker service rm $(docker service ls -q)"),
+    ];
+    are_named(&site, "service:web", &of_service)?;
+    are_named(&site, "config:motto", &[("docker", "docker config rm $(docker config ls --quiet)")])
 }

@@ -95,7 +95,7 @@ fn who_named_a_thing_in_a_command_that_changes_it_changed_it() {
             Some("systemctl") => (Command::Systemctl, by("systemctl")),
             _ => (Command::Docker, by("docker")),
         };
-        let runs = vec![Run { command, words: words.collect(), by: program }];
+        let runs = vec![Run { command, words: words.collect(), directory: None, by: program }];
         let touched = Touched { runs, docker: true, all_units: true, ..Touched::default() };
         let state = scene().state;
         let culprits = culprits(&state, &concerned(&state, &touched), &touched);
@@ -118,15 +118,31 @@ fn who_named_a_thing_in_a_command_that_changes_it_changed_it() {
         assert_eq!(told(nobodys), Vec::<String>::new(), "{nobodys}");
     }
 
-    let mut scene = Scene::new();
-    scene.container("shop-web-1", "shop:1");
-    let runs = |line: &str| {
+    let told = |line: &str, directory: &str| -> Vec<String> {
+        let mut scene = Scene::new();
+        scene.container("shop-web-1", "shop:1");
+        scene.config("shop.conf", "x");
         let words = line.split(' ').map(str::to_owned).collect();
-        let runs = vec![Run { command: Command::Docker, words, by: by("docker") }];
+        let directory = Some(directory.to_owned());
+        let runs = vec![Run { command: Command::Docker, words, directory, by: by("docker") }];
         let touched = Touched { runs, docker: true, ..Touched::default() };
-        culprits(&scene.state, &concerned(&scene.state, &touched), &touched).len()
+        let culprits = culprits(&scene.state, &concerned(&scene.state, &touched), &touched);
+        culprits.keys().map(|id| id.name.clone()).collect()
     };
-    assert_eq!((runs("compose -p shop down"), runs("compose -p sho down"), runs("stop shop")), (1, 0, 0));
+    for (line, directory) in [
+        ("compose -p shop down", "/root"),
+        ("compose -f /srv/shop/compose.yaml down", "/root"),
+        ("compose down", "/srv/Shop"),
+        ("service scale shop-web-1=0", "/"),
+    ] {
+        assert_eq!(told(line, directory), ["shop-web-1"], "{line}");
+    }
+    assert_eq!(told("config rm shop.conf-42b5fcb95da7", "/"), ["shop.conf"]);
+    for (line, directory) in
+        [("compose -p sho down", "/root"), ("stop shop", "/srv/shop"), ("compose down", "/shop/web")]
+    {
+        assert_eq!(told(line, directory), Vec::<String>::new(), "{line}");
+    }
 }
 
 #[test]

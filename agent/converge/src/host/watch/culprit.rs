@@ -36,6 +36,11 @@ impl Culprit {
         Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())
     }
 
+    /// The directory that a process is in.
+    pub(super) fn directory_of(pid: u32) -> Option<String> {
+        fs::read_link(format!("/proc/{pid}/cwd")).ok()?.into_os_string().into_string().ok()
+    }
+
     /// What a process was told when it began, without its own name.
     pub(super) fn words_of(pid: u32) -> Vec<String> {
         let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -93,7 +93,7 @@ impl Machine {
     }
 }
 
-/// Whether a word may be one of Docker's ids, or the beginning of one that its lists show.
+/// Whether a word may be one of Docker's ids, or the beginning of one that its lists show. Those of a Swarm have all letters.
 fn is_id(word: &str) -> bool {
-    word.len() >= 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+    word.len() >= 12 && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }

@@ -35,6 +35,8 @@ pub struct Run {
     pub command: Command,
     /// What it was told, without its own name. It may hold secrets.
     pub words: Vec<String>,
+    /// In which directory, if that is known.
+    pub directory: Option<String>,
     /// Who it is.
     pub by: Culprit,
 }
@@ -138,7 +140,8 @@ impl Runs {
             let Some(command) = Command::of(&by.program) else {
                 return now.duration_since(*since) < GIVE_UP;
             };
-            known.push((Run { command, words: Culprit::words_of(*pid), by }, false));
+            let (words, directory) = (Culprit::words_of(*pid), Culprit::directory_of(*pid));
+            known.push((Run { command, words, directory, by }, false));
             false
         });
         let surplus = known.len().saturating_sub(MOST);
