@@ -2,12 +2,14 @@
 //!
 //! Allow-listed fields only: never file content, diffs, environment, command output or secrets.
 
+mod alike;
 mod document;
 mod readme;
 
 #[cfg(test)]
 mod tests;
 
+pub use alike::Alike;
 pub use document::StatusError;
 use serde::{Deserialize, Serialize};
 

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{PassResult, ResourceStatus, Status, StatusProblem, short};
+use super::{PassResult, Status, StatusProblem, short};
 use crate::text;
 
-/// The most resources that are listed; `status.toml` has them all.
+/// The most groups of resources that are listed; `status.toml` has them all.
 const LISTED: usize = 200;
 
 impl Status {
@@ -114,31 +114,23 @@ impl Status {
         if self.resource.is_empty() {
             return Ok(());
         }
-        let mut sorted: Vec<&ResourceStatus> = self.resource.iter().collect();
-        // What needs somebody comes first.
-        let calm = |resource: &ResourceStatus| {
-            use super::ResourceOutcome as Outcome;
-            match resource.outcome {
-                Outcome::Failed | Outcome::Conflict | Outcome::Unsupported => 0,
-                Outcome::Blocked => 1,
-                Outcome::Waiting | Outcome::Held => 2,
-                Outcome::Differs => 3,
-                Outcome::Changed | Outcome::Removed | Outcome::Released => 4,
-                Outcome::Elsewhere => 5,
-            }
-        };
-        sorted.sort_by(|one, other| (calm(one), &one.id).cmp(&(calm(other), &other.id)));
         writeln!(page, "\n## Resources\n\n| Resource | Outcome | |\n|---|---|---|")?;
-        for resource in sorted.iter().take(LISTED) {
+        let groups = self.alike();
+        for group in groups.iter().take(LISTED) {
+            let resource = group.told;
             let mut told: Vec<String> = resource.code.iter().map(|id| code(id)).collect();
             told.extend(resource.message.iter().map(|message| prose(message)));
             told.extend(resource.by.iter().map(|by| format!("changed by {}", prose(by))));
             told.extend(resource.remedy.iter().map(|remedy| format!("*{}*", prose(remedy))));
-            let id = code(&resource.id.to_string());
-            writeln!(page, "| {id} | {} | {} |", resource.outcome.as_str(), told.join("<br>"))?;
+            let (named, more) = group.named();
+            let mut ids: Vec<String> = named.iter().map(|id| code(&id.to_string())).collect();
+            ids.extend((more > 0).then(|| format!("and {more} more")));
+            let outcome = resource.outcome.as_str();
+            writeln!(page, "| {} | {outcome} | {} |", ids.join("<br>"), told.join("<br>"))?;
         }
-        if sorted.len() > LISTED {
-            writeln!(page, "\n… and {} more in [status.toml](status.toml).", sorted.len() - LISTED)?;
+        let left: usize = groups.iter().skip(LISTED).map(|group| group.ids.len()).sum();
+        if left > 0 {
+            writeln!(page, "\n… and {left} more in [status.toml](status.toml).")?;
         }
         Ok(())
     }

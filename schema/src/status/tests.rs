@@ -93,6 +93,33 @@ fn the_page_reads_well() {
 }
 
 #[test]
+fn a_thousand_that_share_a_reason_are_shown_as_one() {
+    let mut status = status();
+    let told = |id: String, outcome, message: &str| ResourceStatus {
+        id: id.parse().unwrap(),
+        outcome,
+        code: None,
+        message: Some(message.to_owned()),
+        by: None,
+        remedy: None,
+    };
+    let blocked = |name| told(name, ResourceOutcome::Blocked, "needs directory:/etc/app");
+    status.resource = (1000..2000).map(|number| blocked(format!("file:/etc/app/{number}"))).collect();
+    status.resource.push(told("directory:/etc/app".to_owned(), ResourceOutcome::Failed, "it is full"));
+    let waits = |name: &str| told(name.to_owned(), ResourceOutcome::Waiting, "the lock is held");
+    status.resource.extend(["package:a", "package:b", "package:c", "package:d"].map(waits));
+    let shown: Vec<_> = status.alike().iter().map(|group| (group.ids.len(), group.named().1)).collect();
+    assert_eq!(shown, [(1, 0), (1000, 997), (4, 0)]);
+    let page = status.readme();
+    assert!(page.contains("| `file:/etc/app/1000`<br>`file:/etc/app/1001`<br>`file:/etc/app/1002`<br>and 997 more | blocked |"), "{page}");
+    // A thousand of which each has something else to tell are cut.
+    for (number, resource) in status.resource.iter_mut().enumerate() {
+        resource.message = Some(number.to_string());
+    }
+    assert!(status.readme().contains("… and 805 more in"), "{}", status.readme());
+}
+
+#[test]
 fn the_page_of_a_new_host() {
     let mut status = status();
     status.revision = RevisionInfo { branch: "main".into(), ..RevisionInfo::default() };

@@ -1,7 +1,9 @@
 //! A host's status in words, for `status`, `sync`, `resume` and `try`.
 
 use holdfast_protocol::control::Local;
-use holdfast_schema::status::{PassResult, ResourceOutcome, ResourceStatus, Status, StatusProblem, Summary};
+use holdfast_schema::status::{
+    Alike, PassResult, ResourceOutcome, ResourceStatus, Status, StatusProblem, Summary,
+};
 use jiff::Timestamp;
 
 use crate::{
@@ -10,13 +12,16 @@ use crate::{
     time::{ago, ahead},
 };
 
+/// The most groups of resources that are listed.
+const LISTED: usize = 100;
+
 /// The whole report, line by line.
 pub(crate) fn lines(report: &Report, now: Timestamp) -> Vec<String> {
     let Report { status, local } = report;
     let mut lines = vec![format!("{}  {}", Style::Strong.of(&status.host), result(status.result))];
     lines.extend(table(&overview(status, local, now)).into_iter().map(|line| format!("  {line}")));
     lines.extend(problems(&status.problem));
-    lines.extend(resources(&status.resource));
+    lines.extend(resources(status));
     lines
 }
 
@@ -106,27 +111,46 @@ pub(crate) fn problems(problems: &[StatusProblem]) -> Vec<String> {
 }
 
 /// Every resource that is not simply in order.
-pub(crate) fn resources(resources: &[ResourceStatus]) -> Vec<String> {
+fn resources(status: &Status) -> Vec<String> {
+    let groups = status.alike();
     let mut lines = Vec::new();
-    if !resources.is_empty() {
+    if !groups.is_empty() {
         lines.push(String::new());
     }
-    for resource in resources {
-        let outcome = outcome(resource.outcome);
-        let message = resource.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
-        let code = resource.code.as_ref().map(|code| format!(" [{code}]")).unwrap_or_default();
-        lines.push(format!("{outcome} {}{message}{code}", resource.id));
-        if let Some(by) = &resource.by {
+    for group in groups.iter().take(LISTED) {
+        let ResourceStatus { outcome, message, code, by, remedy, .. } = group.told;
+        let message = message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
+        let code = code.as_ref().map(|code| format!(" [{code}]")).unwrap_or_default();
+        let mut names = names(group);
+        let what = match group.ids.len() {
+            1 => std::mem::take(&mut names),
+            count => format!("{count} resources"),
+        };
+        lines.push(format!("{} {what}{message}{code}", word(*outcome)));
+        if !names.is_empty() {
+            lines.push(format!("  {names}"));
+        }
+        if let Some(by) = by {
             lines.push(format!("  {} {by}", Style::Faint.of("changed by:")));
         }
-        if let Some(remedy) = &resource.remedy {
+        if let Some(remedy) = remedy {
             lines.push(format!("  {} {remedy}", Style::Good.of("remedy:")));
         }
+    }
+    let left: usize = groups.iter().skip(LISTED).map(|group| group.ids.len()).sum();
+    if left > 0 {
+        lines.push(format!("and {left} more: see `holdfast status --json`"));
     }
     lines
 }
 
-fn outcome(outcome: ResourceOutcome) -> String {
+fn names(group: &Alike<'_>) -> String {
+    let (shown, more) = group.named();
+    let shown = shown.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+fn word(outcome: ResourceOutcome) -> String {
     let style = match outcome {
         ResourceOutcome::Changed
         | ResourceOutcome::Removed

@@ -79,6 +79,15 @@ fn a_host_in_trouble_says_what_and_why() {
             remedy: None,
         },
     ];
+    let blocked = |number: u32| ResourceStatus {
+        id: format!("file:/srv/app/{number}").parse().unwrap(),
+        outcome: ResourceOutcome::Blocked,
+        code: None,
+        message: Some("needs directory:/srv/app".into()),
+        by: None,
+        remedy: None,
+    };
+    status.resource.extend((1..=1000).map(blocked));
     let local = Local {
         push_failure: Some("git.example.com does not answer".into()),
         paused: Some(Pause {
