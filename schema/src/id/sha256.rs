@@ -33,13 +33,15 @@ impl FromStr for Sha256 {
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         let fail =
             || InvalidName { what: "SHA-256 digest", text: text.to_owned(), why: "it must be 64 hex digits" };
-        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        // Records hold thousands.
+        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let (pairs, rest) = text.as_bytes().as_chunks();
+        let mut bytes = [0; 32];
+        if pairs.len() != bytes.len() || !rest.is_empty() {
             return Err(fail());
         }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let pair = str::from_utf8(pair).map_err(|_not_text| fail())?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_not_hex| fail())?;
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = digit(*high).zip(digit(*low)).map(|(high, low)| high << 4 | low).ok_or_else(fail)?;
         }
         Ok(Self(bytes))
     }
