@@ -44,7 +44,9 @@ fn who_changed_a_file_is_told_and_so_is_who_fights_over_it() -> Result<()> {
         Ok(message.is_some_and(|message| message.contains("last because of sh (meddler.service, pid ")))
     })?;
     site.host.run(&["holdfast", "sync"])?;
-    site.host.shell(IN_ORDER).map(drop)
+    site.host.shell(IN_ORDER)?;
+    let closed = ("perl", "perl -e 'chmod 0700, \"/etc/app\"; sleep 1'");
+    are_named(&site, "directory:/etc/app", &[closed])
 }
 
 /// What the agent says of the repair of a resource after somebody changed it.

@@ -205,8 +205,7 @@ impl Directories {
             .map(|(path, interest)| (path.clone(), *interest))
             .collect();
         for (path, interest) in missing {
-            let mask = if interest == Interest::Entries { ENTRIES } else { ITSELF };
-            match self.add(&path, mask) {
+            match self.add(&path, interest) {
                 Ok(()) => {}
                 // It is waited for in the directory above, which was added before it.
                 Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => self.watch_for(&path),
@@ -227,26 +226,25 @@ impl Directories {
     fn watch_for(&mut self, path: &str) {
         let above = path.rsplit_once('/').map_or("", |(above, _)| above);
         if self.watches.contains_key(above)
-            && let Err(errno) = self.add(above, ENTRIES)
+            && let Err(errno) = self.add(above, Interest::Entries)
         {
             tracing::debug!(above, "cannot wait for {path}: {errno}");
         }
     }
 
-    fn add(&mut self, path: &str, mask: WatchFlags) -> Result<(), Errno> {
+    fn add(&mut self, path: &str, interest: Interest) -> Result<(), Errno> {
         let (directory, is_link) = self.files.open_directory(path)?;
         if is_link {
             // The link may be pointed elsewhere.
             self.watch_for(path);
         }
+        let mask = if interest == Interest::Entries { ENTRIES } else { ITSELF };
         let flags = mask | WatchFlags::ONLYDIR | WatchFlags::MASK_ADD;
         let here = format!("/proc/self/fd/{}", directory.as_raw_fd());
         let watch = inotify::add_watch(self.inotify.get_ref(), here, flags)
             .map_err(|errno| Errno::from_raw(errno.raw_os_error()))?;
-        if mask == ENTRIES
-            && let Some(witness) = &mut self.witness
-        {
-            witness.mark(&directory, path);
+        if let Some(witness) = &mut self.witness {
+            witness.mark(&directory, path, interest);
         }
         self.watches.insert(path.to_owned(), watch);
         let paths = self.paths.entry(watch).or_default();

@@ -222,6 +222,24 @@ async fn privileged_who_changed_something_is_told() {
     drop(meddler.stdin.take());
     meddler.wait().unwrap();
 
+    // Also of the directory itself, and of one whose entries are nobody's business.
+    let mut meddler = std::process::Command::new("perl")
+        .args(["-e", "chmod 0700, 'etc/app', 'etc'; <STDIN>"])
+        .current_dir(site.path(""))
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let touched = site.touched().await;
+    for directory in ["/etc", "/etc/app"] {
+        assert_eq!(
+            touched.by.get(&directory.parse().unwrap()).map(|by| by.pid),
+            Some(meddler.id()),
+            "{touched:?}"
+        );
+    }
+    drop(meddler.stdin.take());
+    meddler.wait().unwrap();
+
     // It is gone before anybody waits for what it did.
     let mut meddler = std::process::Command::new("sh")
         .args(["-c", "echo theirs >conf; sleep 0.2"])

@@ -5,16 +5,19 @@ use std::{collections::HashMap, os::fd::AsFd, time::Duration};
 use tokio::time::Instant;
 
 use super::group::{Group, handle};
-use crate::host::watch::Culprit;
+use crate::host::watch::{Culprit, Interest};
 
-const CHANGES: u64 = libc::FAN_CREATE
+/// Of a directory itself: the kernel tells these with the name `.`, also where it tells of entries.
+const ITSELF: u64 = libc::FAN_ATTRIB | libc::FAN_DELETE_SELF | libc::FAN_MOVE_SELF | libc::FAN_ONDIR;
+
+/// Of its entries too.
+const ENTRIES: u64 = ITSELF
+    | libc::FAN_CREATE
     | libc::FAN_DELETE
     | libc::FAN_MOVED_FROM
     | libc::FAN_MOVED_TO
     | libc::FAN_CLOSE_WRITE
-    | libc::FAN_ATTRIB
-    | libc::FAN_EVENT_ON_CHILD
-    | libc::FAN_ONDIR;
+    | libc::FAN_EVENT_ON_CHILD;
 
 /// For so long a process is remembered: the kernel does not give its number to another one sooner.
 const KNOWN: Duration = Duration::from_secs(2);
@@ -34,10 +37,11 @@ impl Changes {
         Self { group, directories: HashMap::new(), known: HashMap::new() }
     }
 
-    /// Witnesses what happens in this directory from now on.
-    pub(in crate::host::watch) fn mark(&mut self, directory: impl AsFd, path: &str) {
+    /// Witnesses what happens to this directory from now on, and in it if that is of interest.
+    pub(in crate::host::watch) fn mark(&mut self, directory: impl AsFd, path: &str, interest: Interest) {
         let Some(handle) = handle(&directory) else { return };
-        if self.group.mark(&directory, CHANGES) {
+        let changes = if interest == Interest::Entries { ENTRIES } else { ITSELF };
+        if self.group.mark(&directory, changes) {
             self.directories.insert(handle, path.to_owned());
         }
     }
@@ -46,7 +50,7 @@ impl Changes {
     pub(in crate::host::watch) fn unmark(&mut self, directory: impl AsFd) {
         if let Some(handle) = handle(&directory) {
             self.directories.remove(&handle);
-            self.group.unmark(&directory, CHANGES);
+            self.group.unmark(&directory, ENTRIES);
         }
     }
 
@@ -60,7 +64,10 @@ impl Changes {
                 return;
             }
             let Some(directory) = directories.get(&event.directory) else { return };
-            let path = format!("{directory}/{}", event.name);
+            let path = match event.name.as_str() {
+                "." => directory.clone(),
+                name => format!("{directory}/{name}"),
+            };
             let (culprit, _) = known.entry(event.pid).or_insert_with(|| (Culprit::of(event.pid), now));
             if let Some(culprit) = culprit {
                 told.insert(path, culprit.clone());
